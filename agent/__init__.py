@@ -1,0 +1,1 @@
+"""One live call, and all of them: how audio comes in, runs and ends."""

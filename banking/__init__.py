@@ -1,0 +1,1 @@
+"""The bank: customers, accounts and a ledger that only `post()` writes."""

@@ -1,0 +1,1 @@
+"""The record of a call: rows and rules, no audio."""

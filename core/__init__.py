@@ -1,0 +1,1 @@
+"""Everyone's tools: settings, database, errors, tasks, log, money, time, identifiers."""

@@ -1,0 +1,132 @@
+"""The only reader of the environment: one frozen class with defaults that are safe and need no network."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEV_ADMIN_PASSWORD = "adminc@w"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, read once from the environment and `.env`.
+
+    Field descriptions are the documentation: `.env.example` repeats them and a test holds the two equal.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    # Server
+    environment: Literal["development", "production"] = Field(
+        "development", description="development allows default secrets and plain-http vendor URLs on loopback"
+    )
+    host: str = Field("127.0.0.1", description="Address the server listens on")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port the server listens on; 0 takes a free one")
+    public_url: str = Field("", description="URL people open, if a proxy stands in front; empty: http://HOST:PORT")
+    data_dir: Path = Field(Path("data"), description="Folder for the database, caches and generated secrets")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty: SQLite in DATA_DIR. Postgres: postgresql+asyncpg://user:pw@host/db"
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="At least 32 bytes; signs tokens and hashes codes. Empty: generated once into DATA_DIR",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated origins that may call the API from a browser; empty: same origin only"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated addresses or networks whose X-Forwarded-For is believed"
+    )
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
+
+    # People
+    admin_username: str = Field("cawadmin", description="Name of the first administrator")
+    admin_password: SecretStr = Field(
+        SecretStr(""),
+        description="First administrator's password. Empty: a known one in development (loopback only), "
+        "a random one printed once in production",
+    )
+    otp_format: Literal["", "digits6", "crockford8"] = Field(
+        "", description="Form of portal codes; empty: digits6 in development, crockford8 in production"
+    )
+    access_token_ttl_minutes: int = Field(120, ge=1, le=1440, description="Lifetime of an access token")
+
+    # Speech and language
+    stt_provider: str = Field("", description="Speech to text; empty: best available")
+    llm_provider: str = Field("", description="Language model; empty: best available")
+    tts_provider: str = Field("", description="Text to speech; empty: best available")
+
+    # Calls
+    max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls this process takes at once")
+    max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
+    max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
+    idle_prompt_s: float = Field(10.0, ge=1, le=300, description="Silence before the agent asks whether anyone is there")
+    vanished_s: float = Field(8.0, ge=2, le=60, description="Nothing heard from the browser for this long ends the call")
+    drain_s: float = Field(120.0, ge=0, le=3600, description="On SIGTERM, how long running calls may go on")
+    max_loop_lag_ms: float = Field(
+        150.0, ge=5, le=10_000, description="New calls are refused while the event loop is this late (95th percentile)"
+    )
+
+    # WebRTC
+    ice_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated stun: or turn: URLs given to browsers and used by the server"
+    )
+    udp_port_range: str = Field("", description="UDP ports for media, as LOW-HIGH; empty: any free port")
+    announced_ip: str = Field("", description="Address put into candidates instead of the local one (NAT, containers)")
+    allow_private_candidates: bool | None = Field(
+        None, description="Accept callers' candidates in private networks; empty: in development only"
+    )
+
+    @field_validator("cors_origins", "trusted_proxies", "ice_servers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("udp_port_range")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        if value:
+            low, _, high = value.partition("-")
+            if not (low.isdigit() and high.isdigit() and 1024 <= int(low) <= int(high) <= 65535):
+                raise ValueError("write it as LOW-HIGH with 1024 <= LOW <= HIGH <= 65535, e.g. 40000-40100")
+        return value
+
+    @field_validator("announced_ip")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return str(ipaddress.ip_address(value)) if value else value
+
+    @model_validator(mode="after")
+    def _safe_in_production(self) -> Settings:
+        secret = self.secret_key.get_secret_value()
+        if secret and len(secret.encode()) < 32:
+            raise ValueError("SECRET_KEY must have at least 32 bytes")
+        if self.production and self.admin_password.get_secret_value() == DEV_ADMIN_PASSWORD:
+            raise ValueError("ADMIN_PASSWORD is the published development default; choose another")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether this runs for real users."""
+        return self.environment == "production"
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database to use, with the default filled in."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'parley.db'}"
+
+    @property
+    def url(self) -> str:
+        """What a person types into the browser."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def private_candidates(self) -> bool:
+        """Whether candidates in private networks are accepted."""
+        return not self.production if self.allow_private_candidates is None else self.allow_private_candidates

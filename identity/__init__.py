@@ -1,0 +1,1 @@
+"""Who is asking: users, portal codes, tokens."""

@@ -1,0 +1,1 @@
+"""What each agent does: one agent type a file, and the pipeline they share."""

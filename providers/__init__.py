@@ -1,0 +1,1 @@
+"""Speech and language vendors: one file each, offering any of `stt`, `llm` and `tts`."""

@@ -1,0 +1,68 @@
+"""The contract of a vendor file.
+
+A module `providers/<name>.py` (or a package of that name) may offer:
+
+    def stt(settings: Settings, brief: Brief) -> STTService
+    def llm(settings: Settings, brief: Brief) -> LLMService
+    def tts(settings: Settings, brief: Brief) -> TTSService
+    def ready(settings: Settings, kind: Kind) -> Readiness      # may it be chosen, and why (not)
+    async def warm(settings: Settings, briefs: Sequence[Brief]) -> None   # load models before the first call
+    async def close() -> None                                   # give back what `warm` took
+    PRICES: Prices
+
+The module's name is the provider's name in `STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`. What it returns are
+ordinary pipecat services, so the pipeline is the same list of processors whichever vendor is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from providers.phrases import Phrases
+
+Kind = Literal["stt", "llm", "tts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What one call tells its speech and language services about itself.
+
+    Attributes:
+        agent_type: Identifier of the agent type, e.g. `banking`.
+        instructions: The system instruction for a language model.
+        phrases: How people speak to this agent type.
+        names: Proper names this caller may say (payees, contacts), as written.
+        language: BCP 47 tag of the conversation.
+    """
+
+    agent_type: str
+    instructions: str
+    phrases: Phrases
+    names: tuple[str, ...] = ()
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a provider can serve, and the reason in words an operator understands."""
+
+    ok: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a vendor charges, in US dollars; zero for what runs on this machine.
+
+    Attributes:
+        stt_minute: Per minute of audio heard.
+        llm_input_mtok: Per million input tokens.
+        llm_output_mtok: Per million output tokens.
+        tts_mchar: Per million characters spoken.
+    """
+
+    stt_minute: float = 0.0
+    llm_input_mtok: float = 0.0
+    llm_output_mtok: float = 0.0
+    tts_mchar: float = 0.0

@@ -1,0 +1,1 @@
+"""The default vendor: no key, no network, in-process engines from wheels."""
