@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-DEV_ADMIN_PASSWORD = "adminc@w"
+DEV_ADMIN_PASSWORD = "adminc@w"  # noqa: S105 - published; refused in production
 
 
 class Settings(BaseSettings):
@@ -63,11 +64,18 @@ class Settings(BaseSettings):
     tts_provider: str = Field("", description="Text to speech; empty: best available")
 
     # Calls
+    smart_turn_process: bool | None = Field(
+        None, description="Run the end-of-turn model in a process of its own; empty: where there are two cores or more"
+    )
     max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls this process takes at once")
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
-    idle_prompt_s: float = Field(10.0, ge=1, le=300, description="Silence before the agent asks whether anyone is there")
-    vanished_s: float = Field(8.0, ge=2, le=60, description="Nothing heard from the browser for this long ends the call")
+    idle_prompt_s: float = Field(
+        10.0, ge=1, le=300, description="Silence before the agent asks whether anyone is there"
+    )
+    vanished_s: float = Field(
+        8.0, ge=2, le=60, description="Nothing heard from the browser for this long ends the call"
+    )
     drain_s: float = Field(120.0, ge=0, le=3600, description="On SIGTERM, how long running calls may go on")
     max_loop_lag_ms: float = Field(
         150.0, ge=5, le=10_000, description="New calls are refused while the event loop is this late (95th percentile)"
@@ -127,6 +135,48 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
+    def udp_ports(self) -> tuple[int, int] | None:
+        """First and last UDP port for media; None for any."""
+        if not self.udp_port_range:
+            return None
+        low, _, high = self.udp_port_range.partition("-")
+        return int(low), int(high)
+
+    @property
+    def code_format(self) -> Literal["digits6", "crockford8"]:
+        """The form of portal codes, with the default filled in."""
+        return self.otp_format or ("crockford8" if self.production else "digits6")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server; media then also runs over loopback."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
     def private_candidates(self) -> bool:
         """Whether candidates in private networks are accepted."""
         return not self.production if self.allow_private_candidates is None else self.allow_private_candidates
+
+
+def example() -> str:
+    """The text of `.env.example`: every setting with its description and default, commented out."""
+    lines = [
+        "# Every setting, with its default. Copy to .env and uncomment what you change.",
+        "# Environment variables of the same names win over .env. `python run.py check` prints what takes effect.",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
+        elif isinstance(default, tuple):
+            default = ",".join(default)
+        lines += ["", *textwrap.wrap(field.description or "", 110, initial_indent="# ", subsequent_indent="# ")]
+        lines.append(f"#{name.upper()}={'' if default is None else default}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(example(), end="")

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from identity.tokens import Claims
 from providers.phrases import Phrases
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -50,25 +52,23 @@ ToolFunction = Callable[..., Awaitable[Spoken]]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function the language model may ask for.
+    """A function the language model may ask for; made by the `tool` decorator of `pipelines.tools`.
 
     Attributes:
         name: What the model calls it.
         description: What the model reads: the function's docstring.
-        parameters: JSON schema of the arguments, by name.
-        required: Names that must be given.
+        arguments: Model of the arguments; validates what the language model sent.
         run: `async def run(ctx, **arguments) -> Spoken`.
         doing: What the page shows while it runs ("Looking up your balance").
-        changes_money: Whether it moves money; such a tool is never cancelled by speech.
+        writes: Whether it changes data; it then runs in a write transaction and speech never cancels it.
     """
 
     name: str
     description: str
-    parameters: Mapping[str, Mapping[str, Json]]
-    required: tuple[str, ...]
+    arguments: type[BaseModel]
     run: ToolFunction
     doing: str = ""
-    changes_money: bool = False
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,10 @@ class AgentType:
         instructions: System instruction for a language model.
         phrases: How callers speak to it.
         tools: What it can do.
+        admit: The customer of whoever is logged in, made at first use for a guest; raises AppError for anyone else.
         can_do: Short lines for the card.
         try_saying: Example sentences for the card.
         names: Loads the proper names this customer may say; None when there are none.
-        admit: Makes sure the customer exists (a guest gets a demo customer at first use) and returns its id.
     """
 
     id: str
@@ -96,7 +96,7 @@ class AgentType:
     instructions: str
     phrases: Phrases
     tools: tuple[Tool, ...]
+    admit: Callable[[AsyncSession, Claims, datetime], Awaitable[str]]
     can_do: tuple[str, ...] = ()
     try_saying: tuple[str, ...] = ()
     names: Callable[[AsyncSession, str], Awaitable[tuple[str, ...]]] | None = None
-    admit: Callable[[AsyncSession, str], Awaitable[str]] | None = None

@@ -1,0 +1,303 @@
+"""One live call: open, run, close. Many things end a call, one door closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from loguru import logger
+from pipecat.frames.frames import LLMMessagesAppendFrame
+from pipecat.observers.base_observer import BaseObserver, FramePushed
+from pipecat.processors.aggregators.llm_response_universal import AssistantTurnStoppedMessage, UserTurnStoppedMessage
+from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
+from pipecat.workers.runner import WorkerRunner
+
+from agent.rtvi import GuardedRTVIProcessor, observer_params
+from agent.scribe import Scribe
+from agent.transport import CallTransport
+from agent.webrtc import CallConnection
+from calls import log as call_log
+from calls import usage
+from core.clock import monotonic_s, utc_now
+from core.db import Database
+from core.errors import AppError
+from core.settings import Settings
+from core.tasks import finish, spawn
+from identity.tokens import Claims
+from pipelines.base import AgentType, Json
+from pipelines.build import Conversation, Services, build
+from pipelines.smart_turn import SmartTurnModel
+from pipelines.tools import ToolDesk
+from pipelines.turns import strategies
+from providers import catalog
+from providers.base import Brief
+
+CONNECT_TIMEOUT_S = 20.0
+"""From answer to established media; a browser that has not managed by then will not."""
+
+GREET_ANYWAY_S = 3.0
+"""A client that never says it is ready is greeted this long after connecting."""
+
+WATCH_INTERVAL_S = 0.5
+
+LONG_ENOUGH = "We have been talking for a long time, so I have to end this call now. Goodbye."
+CLOSING_DOWN = "I'm sorry, this service is being restarted and I have to end the call. Please call again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every call of a process shares."""
+
+    settings: Settings
+    db: Database
+    smart_turn: SmartTurnModel
+    node: str
+
+
+class Call:
+    """One live conversation of one customer with one agent."""
+
+    def __init__(self, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims, customer_id: str) -> None:
+        self.id = call_id
+        self.agent = agent
+        self.owner = owner
+        self.customer_id = customer_id
+        self.opened_at = monotonic_s()
+        self.connection: CallConnection
+        self._parts = parts
+        self._conversation: Conversation
+        self._transport: CallTransport
+        self._scribe: Scribe | None = None
+        self._runner: WorkerRunner | None = None
+        self._reason: str | None = None
+        self._ended = asyncio.Event()
+        self._greeted = False
+        self._connected_at: float | None = None
+
+    @classmethod
+    async def open(cls, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims, offer_sdp: str) -> Call:
+        """Write the call's row, count the use, build the pipeline and answer the offer; nothing runs yet.
+
+        Raises: AppError; then nothing is left behind and a counted use is given back.
+        """
+        choices = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
+        async with parts.db.transaction() as db:
+            customer_id = await agent.admit(db, owner, utc_now())
+            await call_log.open_call(
+                db,
+                call_id=call_id,
+                agent_type=agent.id,
+                subject=owner.subject,
+                role=owner.role,
+                customer_id=customer_id,
+                otp_id=owner.subject if owner.role == "otp" else None,
+                channel="webrtc",
+                node=parts.node,
+                at=utc_now(),
+                stt=choices["stt"],
+                llm=choices["llm"],
+                tts=choices["tts"],
+            )
+            if owner.role == "otp":
+                await usage.claim_access(db, otp_id=owner.subject, agent_type=agent.id, call_id=call_id)
+            names = await agent.names(db, customer_id) if agent.names else ()
+        call = cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id)
+        try:
+            await call._prepare(offer_sdp, names)
+        except BaseException:
+            call._reason = "failed_to_start"
+            await finish(call._settle(), owner=f"settle {call_id}")
+            raise
+        return call
+
+    async def _prepare(self, offer_sdp: str, names: tuple[str, ...]) -> None:
+        settings = self._parts.settings
+        self.connection = CallConnection(ice_servers=list(settings.ice_servers))
+        self._transport = CallTransport(self.connection)
+        await self.connection.initialize(sdp=offer_sdp, type="offer")
+        self._scribe = Scribe(self._parts.db, call_id=self.id)
+        brief = Brief(
+            agent_type=self.agent.id, instructions=self.agent.instructions, phrases=self.agent.phrases, names=names
+        )
+        rtvi = GuardedRTVIProcessor(on_abuse=self._on_abuse)
+        self._conversation = build(
+            agent=self.agent,
+            services=Services(
+                stt=catalog.make(settings, "stt", brief),
+                llm=catalog.make(settings, "llm", brief),
+                tts=catalog.make(settings, "tts", brief),
+            ),
+            transport_in=self._transport.input(),
+            transport_out=self._transport.output(),
+            turns=strategies(self._parts.smart_turn),
+            desk=ToolDesk(self._parts.db, customer_id=self.customer_id, call_id=self.id, notify=self._notify),
+            idle_prompt_s=settings.idle_prompt_s,
+            rtvi=rtvi,
+            rtvi_params=observer_params(),
+            call_id=self.id,
+            ending=self._note_reason,
+            observers=[_TypedTurns(self._scribe)],
+        )
+        self._listen(rtvi)
+
+    def _listen(self, rtvi: RTVIProcessor) -> None:
+        scribe = self._scribe
+        assert scribe is not None
+
+        @rtvi.event_handler("on_client_ready")
+        async def on_client_ready(_rtvi: RTVIProcessor) -> None:
+            await self._greet()
+
+        @self._transport.event_handler("on_client_disconnected")
+        async def on_client_disconnected(_transport: CallTransport, _client: object) -> None:
+            await self.hang_up("hung_up")
+
+        @self._conversation.user.event_handler("on_user_turn_stopped")
+        async def on_user_turn_stopped(_aggregator: object, _strategy: object, message: UserTurnStoppedMessage) -> None:
+            scribe.note("user", message.content or "", at=datetime.fromisoformat(message.timestamp))
+
+        @self._conversation.assistant.event_handler("on_assistant_turn_stopped")
+        async def on_assistant_turn_stopped(_aggregator: object, message: AssistantTurnStoppedMessage) -> None:
+            started_at = datetime.fromisoformat(message.timestamp)
+            scribe.note("assistant", message.content, at=started_at, interrupted=message.interrupted)
+
+    # Running
+
+    async def run(self) -> None:
+        """Carry the call until it ends, then close it; never raises."""
+        logger.info("Call {} opened: {}", self.id, self.agent.id)
+        try:
+            if await self.connection.wait_connected(timeout_s=CONNECT_TIMEOUT_S):
+                await self._converse()
+            else:
+                self._note_reason("never_connected")
+        except Exception as error:  # noqa: BLE001 - the root of a call's task
+            logger.opt(exception=error).error("Call {} failed: {}", self.id, type(error).__name__)
+            self._note_reason("failed")
+        finally:
+            self._note_reason("hung_up")
+            await finish(self._settle(), owner=f"settle {self.id}")
+
+    async def _converse(self) -> None:
+        if self._reason is not None:
+            return  # Ended while connecting.
+        self._connected_at = monotonic_s()
+        watch = spawn(self._watch(), owner=f"watch {self.id}")
+        record = spawn(self._record_connected(utc_now()), owner=f"connected {self.id}")
+        runner = self._runner = WorkerRunner(handle_sigint=False)
+        try:
+            await runner.add_workers(self._conversation.worker)
+            await runner.run()
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, record, return_exceptions=True)
+
+    async def _record_connected(self, at: datetime) -> None:
+        async with self._parts.db.transaction() as db:
+            await call_log.connected(db, call_id=self.id, at=at)
+
+    async def _watch(self) -> None:
+        """End what nobody else ends: a vanished caller, a call without end."""
+        assert self._connected_at is not None
+        settings = self._parts.settings
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            now = monotonic_s()
+            heard_at = max(self._connected_at, self._transport.last_audio_at or 0.0, self._last_message_at(now))
+            if now - heard_at > settings.vanished_s:
+                await self.hang_up("vanished")
+                return
+            if not self._greeted and now - self._connected_at > GREET_ANYWAY_S:
+                await self._greet()
+            if self._reason is None and now - self._connected_at > settings.max_call_s:
+                self._note_reason("too_long")
+                await self._conversation.end(LONG_ENOUGH)
+
+    def _last_message_at(self, now: float) -> float:
+        # pipecat notes pings by the wall clock.
+        received_at = self.connection.last_ping_at
+        return 0.0 if received_at is None else now - max(0.0, time.time() - received_at)
+
+    async def _greet(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            await self._conversation.say(self.agent.greeting)
+
+    def _notify(self, message: Mapping[str, Json]) -> None:
+        """Tell the page something; it may be gone."""
+        spawn(self._conversation.worker.rtvi.send_server_message(dict(message)), owner=f"notify {self.id}")
+
+    async def _on_abuse(self) -> None:
+        await self.hang_up("abuse")
+
+    # Ending
+
+    def _note_reason(self, reason: str) -> None:
+        """The first reason given is the one recorded."""
+        if self._reason is None:
+            self._reason = reason
+
+    async def hang_up(self, reason: str) -> None:
+        """End the call at once; `run` does the closing."""
+        self._note_reason(reason)
+        self.connection.give_up()
+        if self._runner is not None:
+            await self._runner.cancel(reason)
+
+    async def wind_up(self, reason: str, last_words: str) -> None:
+        """End the call with a sentence, e.g. because the server goes down."""
+        self._note_reason(reason)
+        if self._runner is None:
+            self.connection.give_up()
+        else:
+            await self._conversation.end(last_words)
+
+    async def ended(self) -> None:
+        """Wait until the call is closed and its seat is free."""
+        await self._ended.wait()
+
+    async def _settle(self) -> None:
+        """Close everything that was opened, each part even when another fails."""
+        for step in (self._flush, self._disconnect, self._close_row):
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - the last door: what fails here must not keep the seat
+                logger.opt(exception=error).error("Closing call {}: {}", self.id, type(error).__name__)
+        self._ended.set()
+        logger.info("Call {} closed: {} after {:.1f} s", self.id, self._reason, monotonic_s() - self.opened_at)
+
+    async def _flush(self) -> None:
+        if self._scribe is not None:
+            await self._scribe.close()
+
+    async def _disconnect(self) -> None:
+        if hasattr(self, "connection"):
+            await self.connection.disconnect()
+
+    async def _close_row(self) -> None:
+        try:
+            async with self._parts.db.transaction() as db:
+                await call_log.close_call(db, call_id=self.id, reason=self._reason or "failed", at=utc_now())
+                if self._connected_at is None and self.owner.role == "otp":
+                    await usage.return_access(db, call_id=self.id, now=utc_now())
+        except AppError as error:
+            # The start-up sweep closes the row if the database stays away.
+            logger.error("Could not close the row of call {}: {}", self.id, error.code)
+
+
+class _TypedTurns(BaseObserver):
+    """Notes what the caller typed; speech reaches the scribe through the aggregator."""
+
+    def __init__(self, scribe: Scribe) -> None:
+        super().__init__(observe_every_push=False)
+        self._scribe = scribe
+
+    async def on_push_frame(self, data: FramePushed) -> None:
+        if isinstance(data.frame, LLMMessagesAppendFrame) and isinstance(data.source, RTVIProcessor):
+            for message in data.frame.messages:
+                content = message.get("content") if isinstance(message, dict) else None
+                if isinstance(content, str):
+                    self._scribe.note("user", content, at=utc_now())

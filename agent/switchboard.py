@@ -1,0 +1,290 @@
+"""All live calls of a process: who may start one, where it is, and how they all end.
+
+What crosses this border is plain data (ids, SDP, candidates, reasons), so that the process carrying a call may one day
+be another than the one that was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from agent import webrtc
+from agent.call import CLOSING_DOWN, Call, Parts
+from agent.loop import LoopMonitor
+from agent.sdp import CandidateBudget
+from core.clock import monotonic_s
+from core.errors import AppError, Busy, Conflict, NotFound
+from core.ids import new_id
+from core.settings import Settings
+from core.tasks import spawn
+from identity.tokens import Claims
+from pipelines import catalog as agent_types
+
+SESSION_TTL_S = 120.0
+"""From being promised a session to sending the offer."""
+
+MAX_SESSIONS = 1000
+MAX_SESSIONS_PER_OWNER = 10
+
+RETRY_AFTER_S = 5
+FORCED_END_S = 10.0
+"""After the drain's last words, how long calls get to end by themselves."""
+
+
+class ServerBusy(Busy):
+    """No seat is free, or the process is too loaded to take another call well."""
+
+    code = "server_busy"
+
+
+class TooManyCalls(AppError):
+    """The person already has as many calls as one may have."""
+
+    code = "too_many_calls"
+    status = 429
+    retryable = True
+
+
+class AlreadyUsed(Conflict):
+    """One session id starts one call."""
+
+    code = "session_used"
+    status = 410
+
+
+@dataclass(slots=True)
+class Session:
+    """A promised call: from `start` to the end of the call."""
+
+    id: str
+    owner: Claims
+    agent_type: str
+    promised_at: float
+    call: Call | None = None
+    starting: bool = False
+    over: bool = False
+    budget: CandidateBudget = field(default_factory=CandidateBudget)
+    early_candidates: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Our half of the signalling."""
+
+    sdp: str
+    type: str
+    pc_id: str
+
+
+class Switchboard:
+    """Admits, finds and ends calls."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._sessions: dict[str, Session] = {}
+        self._seats_taken = 0
+        self._monitor = LoopMonitor()
+        self._monitor_task: asyncio.Task[None] | None = None
+        self.draining = False
+
+    def open(self) -> None:
+        """Begin to watch the event loop; call once it runs."""
+        self._monitor_task = spawn(self._monitor.run(), owner="loop monitor")
+
+    # What is going on
+
+    @property
+    def seats(self) -> int:
+        """Calls this process takes at once."""
+        return self._settings.max_calls
+
+    @property
+    def seats_taken(self) -> int:
+        """Calls open or being opened now."""
+        return self._seats_taken
+
+    @property
+    def lag_ms(self) -> float:
+        """How late the event loop is, 95th percentile of the last five seconds."""
+        return self._monitor.lag_ms
+
+    def calls(self) -> list[Call]:
+        """The calls that are open."""
+        return [session.call for session in self._sessions.values() if session.call is not None]
+
+    # Admission
+
+    def promise(self, owner: Claims, agent_type: str) -> Session:
+        """Make a session that one offer may turn into a call.
+
+        Raises: UnknownAgent, ServerBusy, TooManyCalls.
+        """
+        agent_types.load(agent_type)
+        self._check_room(owner)
+        self._forget_stale()
+        waiting = [s for s in self._sessions.values() if s.owner.subject == owner.subject and s.call is None]
+        if len(waiting) >= MAX_SESSIONS_PER_OWNER or len(self._sessions) >= MAX_SESSIONS:
+            raise TooManyCalls("Too many calls were prepared and not started; wait two minutes", retry_after_s=120)
+        session = Session(new_id("call"), owner, agent_type, monotonic_s())
+        self._sessions[session.id] = session
+        return session
+
+    def _check_room(self, owner: Claims) -> None:
+        if self.draining:
+            raise ServerBusy("The server is restarting; try again in a moment", retry_after_s=_retry_after())
+        if self._seats_taken >= self._settings.max_calls:
+            raise ServerBusy("All lines are busy; try again in a moment", retry_after_s=_retry_after())
+        if self.lag_ms > self._settings.max_loop_lag_ms:
+            raise ServerBusy("The server is busy; try again in a moment", retry_after_s=_retry_after())
+        own = sum(1 for call in self.calls() if call.owner.subject == owner.subject)
+        if own >= self._settings.max_calls_per_user:
+            raise TooManyCalls("You already have a call open; end it first", retry_after_s=RETRY_AFTER_S)
+
+    def _forget_stale(self) -> None:
+        oldest = monotonic_s() - SESSION_TTL_S
+        for session in list(self._sessions.values()):
+            if not session.starting and session.call is None and session.promised_at < oldest:
+                del self._sessions[session.id]
+
+    # Signalling
+
+    async def offer(
+        self, session_id: str, owner: Claims, *, sdp: str, pc_id: str | None = None, restart: bool = False
+    ) -> Answer:
+        """Answer an offer: the first starts the call, later ones renegotiate it.
+
+        Raises: NotFound, AlreadyUsed, Invalid, ServerBusy, TooManyCalls, or what opening the call raises.
+        """
+        checked = webrtc.check_offer(self._settings, sdp)
+        session = self._find(session_id, owner)
+        if session.call is not None and pc_id == session.call.connection.pc_id:
+            return await self._renegotiate(session.call, checked, restart=restart)
+        if session.call is not None or session.starting or session.over:
+            raise AlreadyUsed("This session has already started its call; begin a new one")
+        self._check_room(owner)
+        session.starting = True
+        self._seats_taken += 1
+        try:
+            call = await Call.open(
+                self._parts,
+                call_id=session.id,
+                agent=agent_types.load(session.agent_type),
+                owner=owner,
+                offer_sdp=checked,
+            )
+        except BaseException:
+            # The session stays good for another try: nothing has been used up.
+            self._seats_taken -= 1
+            session.starting = False
+            raise
+        session.call = call
+        session.starting = False
+        spawn(self._carry(session, call), owner=f"call {call.id}")
+        for candidate in session.early_candidates:
+            await webrtc.add_candidate(self._settings, call.connection, candidate)
+        session.early_candidates.clear()
+        return self._answer(call)
+
+    async def _renegotiate(self, call: Call, offer_sdp: str, *, restart: bool) -> Answer:
+        async with call.connection.signalling:
+            await call.connection.renegotiate(sdp=offer_sdp, type="offer", restart_pc=restart)
+        return self._answer(call)
+
+    def _answer(self, call: Call) -> Answer:
+        answer = call.connection.get_answer()
+        if answer is None:
+            raise AppError("The server could not answer the offer", code="no_answer", status=500)
+        return Answer(webrtc.announced(self._settings, answer["sdp"]), answer["type"], answer["pc_id"])
+
+    async def candidates(self, session_id: str, owner: Claims, candidates: Sequence[str]) -> None:
+        """Take trickled candidates, also those that overtake the offer.
+
+        Raises: NotFound, Invalid.
+        """
+        session = self._find(session_id, owner)
+        for candidate in candidates:
+            session.budget.spend()
+            if session.call is not None:
+                await webrtc.add_candidate(self._settings, session.call.connection, candidate)
+            else:
+                session.early_candidates.append(candidate)
+
+    def session_of_peer(self, pc_id: str, owner: Claims) -> str:
+        """The session a peer connection belongs to.
+
+        Raises: NotFound.
+        """
+        for session in self._sessions.values():
+            if session.call is not None and session.call.connection.pc_id == pc_id:
+                return self._find(session.id, owner).id
+        raise NotFound("There is no such call")
+
+    def _find(self, session_id: str, owner: Claims) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None or session.owner.subject != owner.subject:
+            raise NotFound("There is no such call; it may have ended")
+        return session
+
+    # The end
+
+    async def hang_up(self, session_id: str, owner: Claims) -> None:
+        """End a call at its owner's wish.
+
+        Raises: NotFound.
+        """
+        session = self._find(session_id, owner)
+        if session.call is not None:
+            await session.call.hang_up("hung_up")
+
+    async def _carry(self, session: Session, call: Call) -> None:
+        try:
+            await call.run()
+        finally:
+            self._seats_taken -= 1
+            session.over = True
+            self._sessions.pop(session.id, None)
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Take no more calls, let running ones go on for `timeout_s`, then end them with a sentence."""
+        self.draining = True
+        calls = self.calls()
+        if calls:
+            logger.info("Draining: {} calls open, waiting up to {} s", len(calls), timeout_s)
+        if await self._all_ended(timeout_s):
+            return
+        await asyncio.gather(*(call.wind_up("drained", CLOSING_DOWN) for call in self.calls()))
+        if not await self._all_ended(FORCED_END_S):
+            await self.end_all("drained")
+
+    async def end_all(self, reason: str) -> None:
+        """End every call at once."""
+        await asyncio.gather(*(call.hang_up(reason) for call in self.calls()))
+        await self._all_ended(FORCED_END_S)
+
+    async def _all_ended(self, timeout_s: float) -> bool:
+        endings = [call.ended() for call in self.calls()]
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.gather(*endings)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """End what is left and stop watching."""
+        self.draining = True
+        await self.end_all("server_stopped")
+        if self._monitor_task is not None:
+            self._monitor_task.cancel()
+            self._monitor_task = None
+
+
+def _retry_after() -> int:
+    """Seconds to wait, spread so that callers do not all come back at once."""
+    return RETRY_AFTER_S + random.randrange(RETRY_AFTER_S)  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,79 @@
+"""How a browser's audio comes in: guarded signalling over pipecat's WebRTC connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiortc.sdp import candidate_from_sdp
+
+from agent import sdp
+from agent.datachannel import GuardedConnection
+from core.errors import Invalid
+from core.settings import Settings
+
+
+class CallConnection(GuardedConnection):
+    """A peer connection that can be waited for and given up."""
+
+    def __init__(self, *, ice_servers: list[str]) -> None:
+        self._state_changed = asyncio.Event()
+        self._given_up = False
+        super().__init__(ice_servers=ice_servers)
+        self.signalling = asyncio.Lock()
+
+    @property
+    def last_ping_at(self) -> float | None:
+        """When the page last gave a sign of life over the data channel, in wall-clock seconds; None if never."""
+        return self._last_received_time
+
+    def give_up(self) -> None:
+        """Stop waiting for the peer."""
+        self._given_up = True
+        self._state_changed.set()
+
+    async def wait_connected(self, *, timeout_s: float) -> bool:
+        """Whether media is established within `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.pc.connectionState not in ("connected", "failed", "closed") and not self._given_up:
+                    self._state_changed.clear()
+                    await self._state_changed.wait()
+        except TimeoutError:
+            return False
+        return self.pc.connectionState == "connected" and not self._given_up
+
+    async def _handle_new_connection_state(self) -> None:
+        self._state_changed.set()
+        await super()._handle_new_connection_state()
+
+
+def check_offer(settings: Settings, offer_sdp: str) -> str:
+    """An offer that is safe to parse, without candidates we do not talk to.
+
+    Raises: Invalid.
+    """
+    return sdp.check_offer(offer_sdp, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+
+
+def announced(settings: Settings, answer_sdp: str) -> str:
+    """Our answer with the address that callers can reach."""
+    return sdp.announce(answer_sdp, address=settings.announced_ip) if settings.announced_ip else answer_sdp
+
+
+async def add_candidate(settings: Settings, connection: CallConnection, candidate: str) -> None:
+    """Add a trickled candidate; one we do not talk to, and the end-of-candidates mark, are ignored.
+
+    The media section the browser names is not looked at: all sections share one transport (BUNDLE), and aiortc would
+    drop a candidate named for any but the first. Without an end mark ICE goes on until the call's connect timeout.
+
+    Raises: Invalid.
+    """
+    checked = sdp.check_candidate(candidate, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+    if not checked:
+        return
+    try:
+        parsed = candidate_from_sdp(checked.removeprefix("candidate:"))
+    except (AssertionError, ValueError, IndexError) as error:
+        raise Invalid("The ICE candidate cannot be read", code="bad_candidate") from error
+    parsed.sdpMLineIndex = 0
+    await connection.add_ice_candidate(parsed)

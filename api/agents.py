@@ -1,0 +1,85 @@
+"""The agents one may talk to, and counting a code's use before a call."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.deps import App, Caller, Shared, Who
+from calls import usage
+from core.clock import utc_now
+from pipelines import catalog as agent_types
+from pipelines.base import AgentType
+from providers import catalog as vendors
+
+router = APIRouter(prefix="/api/agents", tags=["agents"])
+
+
+class AgentOut(BaseModel):
+    """An agent's card."""
+
+    id: str
+    name: str
+    description: str
+    can_do: list[str]
+    try_saying: list[str]
+    available: bool = Field(description="Whether a call can be started now")
+    providers: dict[str, str] = Field(description="Which vendor serves stt, llm and tts")
+
+
+class AgentConfigOut(AgentOut):
+    """An agent's card with its first words."""
+
+    greeting: str
+    tools: list[str]
+
+
+class AccessIn(BaseModel):
+    """The agent one wants to talk to."""
+
+    agent_type: str = Field(min_length=1, max_length=64)
+
+
+class AccessOut(BaseModel):
+    """A counted use; it may start one call."""
+
+    agent_type: str
+    access_id: str
+    remaining_uses: int | None = Field(description="None for registered users, whose calls are not limited")
+
+
+@router.get("/list")
+async def list_agents(app: App, _who: Who) -> list[AgentOut]:
+    """All agents, as cards."""
+    return [AgentOut.model_validate(_card(app, agent)) for agent in agent_types.all_types().values()]
+
+
+@router.get("/config/{agent_id}")
+async def agent_config(agent_id: str, app: App, _who: Who) -> AgentConfigOut:
+    """One agent."""
+    agent = agent_types.load(agent_id)
+    return AgentConfigOut.model_validate(
+        {**_card(app, agent), "greeting": agent.greeting, "tools": [tool.name for tool in agent.tools]}
+    )
+
+
+@router.post("/access")
+async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
+    """Count one use of the code; a call of that type may then be started."""
+    agent = agent_types.load(body.agent_type)
+    by = {"otp_id": caller.subject} if caller.role == "otp" else {"user_id": caller.subject}
+    async with app.db.transaction() as db:
+        granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
+    return AccessOut(agent_type=agent.id, access_id=granted.id, remaining_uses=granted.remaining_uses)
+
+
+def _card(app: Shared, agent: AgentType) -> dict[str, object]:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "description": agent.description,
+        "can_do": list(agent.can_do),
+        "try_saying": list(agent.try_saying),
+        "available": not app.switchboard.draining and app.switchboard.seats_taken < app.switchboard.seats,
+        "providers": {kind: vendors.choose(app.settings, kind).name for kind in vendors.KINDS},
+    }

@@ -1,0 +1,113 @@
+"""The application: what is shared, what is mounted where, and how it starts and stops."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from loguru import logger
+
+from agent import datagrams
+from agent.call import Parts
+from agent.switchboard import Switchboard
+from api import agents, auth, calls, errors, health, pages, portal
+from api.deps import Shared
+from api.edge import Edge
+from calls import log as call_log
+from core import tasks
+from core.clock import utc_now
+from core.crypto import load_secret
+from core.db import Database
+from core.settings import Settings
+from identity.limits import LoginLimits
+from identity.tokens import Tokens
+from pipelines import catalog as agent_types
+from pipelines.smart_turn import SmartTurnModel
+from pipelines.turns import warm_vad
+from providers import catalog as vendors
+from providers.base import Brief
+
+STOP_TIMEOUT_S = 5.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application; it starts its parts when the server starts it.
+
+    The database must be migrated (`python run.py migrate`).
+    """
+    secret = load_secret(settings)
+    db = Database(settings.sqlalchemy_url)
+    smart_turn = SmartTurnModel(own_process=settings.smart_turn_process)
+    node = f"{socket.gethostname()}:{settings.port}"
+    parts = Parts(settings=settings, db=db, smart_turn=smart_turn, node=node)
+    shared = Shared(
+        settings=settings,
+        secret=secret,
+        db=db,
+        tokens=Tokens(secret, ttl_minutes=settings.access_token_ttl_minutes),
+        limits=LoginLimits(),
+        switchboard=Switchboard(settings, parts),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        datagrams.install(settings.udp_ports, loopback=settings.loopback)
+        async with db.transaction() as session:
+            orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
+        if orphans:
+            logger.warning("Closed {} calls that a crash had left open", orphans)
+        warm_vad()
+        await smart_turn.warm()
+        await vendors.warm(settings, briefs())
+        shared.switchboard.open()
+        yield
+        await shared.switchboard.close()
+        await tasks.drain(timeout_s=STOP_TIMEOUT_S)
+        await vendors.close(settings)
+        smart_turn.close()
+        await db.close()
+
+    app = FastAPI(
+        title="Parley",
+        version="0.1.0",
+        description="Real-time voice agents that can be trusted.",
+        lifespan=lifespan,
+        responses={"4XX": {"model": errors.ErrorOut}, "5XX": {"model": errors.ErrorOut}},
+    )
+    app.state.shared = shared
+    errors.install(app)
+    _mount(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+        )
+    app.add_middleware(Edge, tls=settings.url.startswith("https://"), quiet=("/health", "/liveness", "/readiness"))
+    return app
+
+
+def briefs() -> list[Brief]:
+    """What every agent type tells its services, without any caller."""
+    return [
+        Brief(agent_type=agent.id, instructions=agent.instructions, phrases=agent.phrases)
+        for agent in agent_types.all_types().values()
+    ]
+
+
+def _mount(app: FastAPI) -> None:
+    """Every router at its canonical path, and hidden at the bare path its source document promises."""
+    app.include_router(auth.router)
+    app.include_router(agents.router)
+    app.include_router(calls.router)
+    app.include_router(health.router)
+    versioned = APIRouter(prefix="/api/v1")
+    versioned.include_router(auth.customers)
+    versioned.include_router(portal.router)
+    app.include_router(versioned)
+    app.include_router(auth.customers, include_in_schema=False)
+    app.include_router(pages.router)

@@ -1,0 +1,154 @@
+"""Starting a call: the wire of pipecat's runner, so that its unmodified browser client works here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from api.deps import App, Caller, Shared
+from core.errors import Invalid
+
+router = APIRouter(tags=["calls"])
+
+DEFAULT_AGENT = "banking"
+
+SdpText = Annotated[str, Field(max_length=32_768)]
+
+
+class StartIn(BaseModel):
+    """What the page wants: `{"body": {"agent_type": "banking"}}`."""
+
+    model_config = ConfigDict(extra="ignore")
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class IceServerOut(BaseModel):
+    """A STUN or TURN server."""
+
+    urls: list[str]
+
+
+class IceConfigOut(BaseModel):
+    """How the browser finds a way to the server."""
+
+    iceServers: list[IceServerOut]  # noqa: N815 - the client's name
+
+
+class StartOut(BaseModel):
+    """A promised call."""
+
+    sessionId: str  # noqa: N815 - the client's name
+    iceConfig: IceConfigOut  # noqa: N815 - the client's name
+
+
+class OfferIn(BaseModel):
+    """An SDP offer."""
+
+    model_config = ConfigDict(extra="ignore")
+    sdp: SdpText
+    type: str = "offer"
+    pc_id: str | None = Field(None, max_length=200)
+    restart_pc: bool | None = None
+    request_data: dict[str, Any] | None = Field(
+        None, validation_alias=AliasChoices("request_data", "requestData"), description="May name the agent_type"
+    )
+
+
+class AnswerOut(BaseModel):
+    """The SDP answer."""
+
+    sdp: str
+    type: str
+    pc_id: str
+
+
+class CandidateIn(BaseModel):
+    """One trickled ICE candidate; an empty one ends a section's list."""
+
+    model_config = ConfigDict(extra="ignore")
+    candidate: str = Field(max_length=1024)
+    sdp_mid: str | None = Field(None, max_length=64)
+    sdp_mline_index: int | None = Field(None, ge=0, le=16)
+
+
+class CandidatesIn(BaseModel):
+    """Trickled ICE candidates."""
+
+    model_config = ConfigDict(extra="ignore")
+    pc_id: str = Field(max_length=200)
+    candidates: list[CandidateIn] = Field(max_length=50)
+
+
+class StatusOut(BaseModel):
+    """Done."""
+
+    status: str = "success"
+
+
+@router.post("/start")
+async def start(body: StartIn, app: App, caller: Caller) -> StartOut:
+    """Promise a call; the offer goes to `/sessions/{sessionId}/api/offer`."""
+    session = app.switchboard.promise(caller, _agent_type(body.body))
+    return StartOut(sessionId=session.id, iceConfig=_ice(app))
+
+
+@router.post("/sessions/{session_id}/api/offer")
+async def offer(session_id: str, body: OfferIn, app: App, caller: Caller) -> AnswerOut:
+    """Start the promised call, or renegotiate it."""
+    return await _offer(app, caller, session_id, body)
+
+
+@router.patch("/sessions/{session_id}/api/offer")
+async def candidates(session_id: str, body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
+    """Add the browser's ICE candidates to the call."""
+    await app.switchboard.candidates(session_id, caller, [each.candidate for each in body.candidates])
+    return StatusOut()
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def hang_up(session_id: str, app: App, caller: Caller) -> None:
+    """End the call."""
+    await app.switchboard.hang_up(session_id, caller)
+
+
+@router.post("/api/offer")
+async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
+    """Start a call without `/start`; `request_data` may name the agent."""
+    if body.pc_id:
+        session_id = app.switchboard.session_of_peer(body.pc_id, caller)
+    else:
+        data = body.request_data or {}
+        inner = data.get("body")
+        session_id = app.switchboard.promise(caller, _agent_type(inner if isinstance(inner, dict) else data)).id
+    return await _offer(app, caller, session_id, body)
+
+
+@router.patch("/api/offer")
+async def direct_candidates(body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
+    """Add ICE candidates to a call started without `/start`."""
+    session_id = app.switchboard.session_of_peer(body.pc_id, caller)
+    await app.switchboard.candidates(session_id, caller, [each.candidate for each in body.candidates])
+    return StatusOut()
+
+
+async def _offer(app: Shared, caller: Caller, session_id: str, body: OfferIn) -> AnswerOut:
+    if body.type != "offer":
+        raise Invalid(f"type must be 'offer', not {body.type[:20]!r}", code="not_an_offer")
+    answer = await app.switchboard.offer(
+        session_id, caller, sdp=body.sdp, pc_id=body.pc_id, restart=bool(body.restart_pc)
+    )
+    return AnswerOut(sdp=answer.sdp, type=answer.type, pc_id=answer.pc_id)
+
+
+def _agent_type(data: dict[str, Any]) -> str:
+    agent_type = data.get("agent_type", DEFAULT_AGENT)
+    if not isinstance(agent_type, str) or len(agent_type) > 64:
+        raise Invalid("agent_type must be a short text", code="bad_agent_type")
+    return agent_type
+
+
+def _ice(app: Shared) -> IceConfigOut:
+    servers = app.settings.ice_servers
+    return IceConfigOut(iceServers=[IceServerOut(urls=[url]) for url in servers])

@@ -1,0 +1,80 @@
+"""Whether the server is alive, ready, and well."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.deps import App, Shared
+from core.errors import AppError
+from providers import catalog as vendors
+
+router = APIRouter(tags=["health"])
+
+CHECK_TIMEOUT_S = 2.0
+
+
+class HealthOut(BaseModel):
+    """The state of every part."""
+
+    status: str
+    service: str = "parley"
+    checks: dict[str, str]
+    calls: int
+    seats: int
+
+
+class StateOut(BaseModel):
+    """A yes or no with its reason."""
+
+    status: str
+
+
+@router.get("/health")
+async def health(app: App, response: Response) -> HealthOut:
+    """The state of the database and of each speech and language vendor."""
+    checks = {"database": await _database(app)}
+    for kind in vendors.KINDS:
+        choice = vendors.choose(app.settings, kind)
+        state = vendors.readiness(app.settings, choice.name, kind)
+        checks[kind] = "ok" if state.ok else f"{choice.name}: {state.why}"
+    healthy = all(check == "ok" for check in checks.values())
+    if not healthy:
+        response.status_code = 503
+    return HealthOut(
+        status="healthy" if healthy else "unhealthy",
+        checks=checks,
+        calls=app.switchboard.seats_taken,
+        seats=app.switchboard.seats,
+    )
+
+
+@router.get("/liveness")
+async def liveness() -> StateOut:
+    """The process answers."""
+    return StateOut(status="alive")
+
+
+@router.get("/readiness")
+async def readiness(app: App, response: Response) -> StateOut:
+    """New calls are taken; 503 while draining or without a database."""
+    if app.switchboard.draining:
+        response.status_code = 503
+        return StateOut(status="draining")
+    database = await _database(app)
+    if database != "ok":
+        response.status_code = 503
+    return StateOut(status="ready" if database == "ok" else "no database")
+
+
+async def _database(app: Shared) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S), app.db.reading() as db:
+            await db.execute(text("SELECT 1"))
+    except (TimeoutError, SQLAlchemyError, AppError) as error:
+        return f"no answer: {type(error).__name__}"
+    return "ok"

@@ -1,0 +1,42 @@
+"""The web pages: built files from `web/dist`, and one index for every route of the single-page application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.responses import Response
+
+from core.errors import NotFound
+
+DIST = Path(__file__).resolve().parent.parent / "web" / "dist"
+NONCE = "__CSP_NONCE__"
+
+_API_PREFIXES = ("api/", "auth/", "sessions/", "assets/", "start", "health", "liveness", "readiness")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/assets/{path:path}")
+async def asset(path: str) -> Response:
+    """A built file; its name holds a hash of its content, so it may be kept for ever."""
+    file = (DIST / "assets" / path).resolve()
+    if not file.is_relative_to(DIST / "assets") or not file.is_file():
+        raise NotFound("There is no such file")
+    return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+@router.get("/{path:path}")
+async def page(path: str, request: Request) -> Response:
+    """Any page; which one is the browser's business."""
+    if path.startswith(_API_PREFIXES):
+        raise NotFound("There is nothing at this address")
+    file = (DIST / path).resolve()
+    if path and path != "index.html" and file.is_relative_to(DIST) and file.is_file():
+        return FileResponse(file)
+    index = DIST / "index.html"
+    if not index.is_file():
+        return HTMLResponse("<p>The pages are not built yet. Run <code>make web</code>.</p>", status_code=503)
+    html = index.read_text(encoding="utf-8").replace(NONCE, request.state.csp_nonce)
+    return HTMLResponse(html)

@@ -1,0 +1,115 @@
+"""`python run.py check`: the configuration as it takes effect, and a test of every part."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import datagrams
+from agent.selftest import loop
+from api.app import briefs
+from api.pages import DIST
+from core.clock import monotonic_s
+from core.db import Database, migrate, needs_migration
+from core.errors import AppError
+from core.settings import Settings
+from pipelines.smart_turn import SmartTurnModel
+from pipelines.turns import warm_vad
+from providers import catalog
+
+PACKAGES = ("pipecat-ai", "aiortc", "aioice", "fastapi", "uvicorn", "sqlalchemy", "onnxruntime")
+
+
+async def check(settings: Settings) -> int:
+    """Print the report; 0 if every part works."""
+    print("Configuration")
+    for name, value in settings.model_dump().items():
+        print(f"  {name.upper():<28} {_shown(value)}")
+    print("\nVersions")
+    print(f"  {'python':<28} {platform.python_version()}")
+    for package in PACKAGES:
+        print(f"  {package:<28} {version(package)}")
+
+    print("\nParts")
+    results = [await _database(settings), _pages(), _network_guard(settings), await _turns(settings)]
+    for kind in catalog.KINDS:
+        choice = catalog.choose(settings, kind)
+        state = catalog.readiness(settings, choice.name, kind)
+        results.append(_line(f"{kind} ({choice.name})", state.ok, choice.why))
+    results += await _conversation(settings)
+    print(f"\n{'Everything works.' if all(results) else 'Some parts do not work; see above.'}")
+    return 0 if all(results) else 1
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else "(not set)"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "(none)"
+    return "(default)" if value in ("", None) else str(value)
+
+
+def _line(part: str, ok: bool, found: str) -> bool:
+    print(f"  {'ok  ' if ok else 'FAIL'} {part:<23} {found}")
+    return ok
+
+
+async def _database(settings: Settings) -> bool:
+    url = settings.sqlalchemy_url
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if needs_migration(url):
+            if settings.production:
+                return _line("database", False, "the schema is not current: python run.py migrate")
+            migrate(url)
+        db = Database(url)
+        try:
+            async with db.transaction() as session:
+                await session.execute(text("SELECT 1"))
+        finally:
+            await db.close()
+    except (AppError, SQLAlchemyError, OSError, ValueError) as error:
+        return _line("database", False, f"{type(error).__name__}: it could not be opened or written")
+    return _line("database", True, f"{db.dialect}, schema current, writable")
+
+
+def _pages() -> bool:
+    built = (DIST / "index.html").is_file()
+    return _line("pages", built, "built" if built else "not built: make web")
+
+
+def _network_guard(settings: Settings) -> bool:
+    try:
+        datagrams.install(settings.udp_ports, loopback=settings.loopback)
+    except (AppError, RuntimeError) as error:
+        return _line("datagram guard", False, str(error))
+    return _line("datagram guard", True, "in place")
+
+
+async def _turns(settings: Settings) -> bool:
+    started = monotonic_s()
+    model = SmartTurnModel(own_process=settings.smart_turn_process)
+    try:
+        warm_vad()
+        await model.warm()
+    except Exception as error:  # noqa: BLE001 - reported to the person who asked
+        return _line("turn models", False, f"{type(error).__name__}: {error}")
+    finally:
+        model.close()
+    return _line("turn models", True, f"loaded in {monotonic_s() - started:.1f} s")
+
+
+async def _conversation(settings: Settings) -> list[bool]:
+    known = briefs()
+    try:
+        await catalog.warm(settings, known)
+        steps = await loop(settings, known[0])
+    except Exception as error:  # noqa: BLE001 - reported to the person who asked
+        return [_line("conversation", False, f"{type(error).__name__}: {error}")]
+    finally:
+        await catalog.close(settings)
+    return [_line(f"{step.kind} says", step.ok, f"{step.found} in {step.took_s:.2f} s") for step in steps]

@@ -1,0 +1,1 @@
+"""Measurements: latency, capacity, soak and recognition. See docs/benchmarks.md."""

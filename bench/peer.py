@@ -1,0 +1,81 @@
+"""The peer: pipecat as its quickstart sets it up, with the same instant vendors, for comparison in the same run.
+
+Everything is the library's own: request handler, transport, Silero VAD and Smart Turn on the user aggregator, one
+background task per call.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import BackgroundTasks, FastAPI
+from pipecat.audio.vad.silero import SileroVADAnalyzer
+from pipecat.frames.frames import LLMRunFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import (
+    LLMContextAggregatorPair,
+    LLMUserAggregatorParams,
+)
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.request_handler import SmallWebRTCRequest, SmallWebRTCRequestHandler
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
+from pipecat.workers.runner import WorkerRunner
+
+from bench.fakes import InstantLLM, InstantSTT, InstantTTS
+from bench.serving import serve
+
+
+async def talk(connection: SmallWebRTCConnection) -> None:
+    """One call, from connected to hung up."""
+    transport = SmallWebRTCTransport(connection, TransportParams(audio_in_enabled=True, audio_out_enabled=True))
+    user, assistant = LLMContextAggregatorPair(
+        LLMContext(), user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
+    )
+    pipeline = Pipeline(
+        [transport.input(), InstantSTT(), user, InstantLLM(), InstantTTS(), transport.output(), assistant]
+    )
+    worker = PipelineWorker(pipeline, params=PipelineParams(enable_metrics=True, enable_usage_metrics=True))
+
+    @transport.event_handler("on_client_connected")
+    async def greet(transport: Any, client: Any) -> None:  # noqa: ARG001 - the library's signature
+        await worker.queue_frames([LLMRunFrame()])
+
+    @transport.event_handler("on_client_disconnected")
+    async def stop(transport: Any, client: Any) -> None:  # noqa: ARG001 - the library's signature
+        await worker.cancel()
+
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(worker)
+    await runner.run()
+
+
+def create_app() -> FastAPI:
+    """The quickstart's signalling route."""
+    handler = SmallWebRTCRequestHandler()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - FastAPI's signature
+        yield
+        await handler.close()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/api/offer")
+    async def offer(request: SmallWebRTCRequest, background: BackgroundTasks) -> dict[str, str] | None:
+        async def start(connection: SmallWebRTCConnection) -> None:
+            background.add_task(talk, connection)
+
+        return await handler.handle_web_request(request=request, webrtc_connection_callback=start)
+
+    return app
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="pipecat's quickstart pipeline with instant vendors")
+    serve(parser, create_app)

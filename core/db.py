@@ -1,0 +1,437 @@
+"""The database: engine, base class, column types, and `transaction()`, the only commit in the code base."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Connection, Dialect, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+from core.errors import AppError, Busy, Invalid
+
+T = TypeVar("T")
+
+LOCK_WAIT_S = 5
+STATEMENT_TIMEOUT_S = 10
+POOL_SIZE = 10
+SQLITE_READERS = 4
+
+# What a Postgres server says when the same request may succeed later: lock and statement timeouts, deadlock,
+# serialisation, too many connections, shutting down or starting up, out of disk or memory.
+_PASSING_SQLSTATES = frozenset(
+    {
+        "55P03",
+        "57014",
+        "40P01",
+        "40001",
+        "53300",
+        "53100",
+        "53200",
+        "57P01",
+        "57P02",
+        "57P03",
+        "08006",
+        "08001",
+        "08003",
+    }
+)
+_PASSING_SQLITE = ("database is locked", "database table is locked", "database or disk is full", "disk i/o error")
+
+_SQLITE_PRAGMAS = (
+    f"busy_timeout={LOCK_WAIT_S * 1000}",
+    "journal_mode=WAL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "mmap_size=0",
+    "synchronous=FULL",
+)
+
+
+# --- Columns ----------------------------------------------------------------------------------------------------------
+
+
+class Base(DeclarativeBase):
+    """Base of every table; constraint names follow one convention so that migrations can address them."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases; a naive value is a programming error and is refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite keeps it without the zone, which then is always UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class SafeStr(TypeDecorator[str]):
+    """Text of at most `length` characters that both databases can hold; anything else raises `Invalid`.
+
+    Args:
+        length: Most characters after normalisation to NFC.
+    """
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Refuse what Postgres refuses, so that both databases hold the same."""
+        return None if value is None else safe_text(value, max_length=self.length)
+
+
+class Minor(TypeDecorator[int]):
+    """Whole minor units of money in 64 bits; floats and booleans are refused rather than rounded."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Check the type and the range before the driver does, in its own way."""
+        if value is None:
+            return None
+        if type(value) is not int or not -(2**63) < value < 2**63:
+            raise Invalid("That amount is not possible.", code="bad_amount")
+        return value
+
+
+def one_of(choices: type[enum.StrEnum]) -> sa.Enum:
+    """A text column for the values of `choices`; without a CHECK, so that a new choice needs no rebuilt table."""
+    return sa.Enum(
+        choices,
+        native_enum=False,
+        create_constraint=False,
+        validate_strings=True,
+        length=20,
+        values_callable=lambda kind: [member.value for member in kind],
+    )
+
+
+def safe_text(value: str, *, max_length: int) -> str:
+    """Normalise text to NFC, refusing NUL, lone surrogates and too long texts.
+
+    Raises: Invalid.
+    """
+    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise Invalid("The text holds characters that cannot be stored.", code="bad_text")
+    value = unicodedata.normalize("NFC", value)
+    if len(value) > max_length:
+        raise Invalid(f"The text is longer than {max_length} characters.", code="bad_text")
+    return value
+
+
+def storable_text(value: str, *, max_length: int) -> str:
+    """As much of `value` as can be stored, for text that is recorded rather than asked for (a transcript)."""
+    value = value.encode("utf-8", "replace").decode().replace("\x00", "")
+    return unicodedata.normalize("NFC", value)[:max_length]
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+
+class Database:
+    """One database, SQLite or Postgres, with the same promises.
+
+    `transaction()` commits all or nothing and sees nobody else's half-done work; `reading()` sees one unchanging
+    moment and cannot write. Waiting for locks and connections is bounded; then `Busy` is raised.
+
+    On SQLite one connection writes, so writers queue in this process instead of polling the file's lock.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine; nothing is opened before the first use.
+
+        Args:
+            url: SQLAlchemy URL; `sqlite` and `postgresql` get their asyncio driver when none is named.
+
+        Raises: ValueError for another kind of database, or SQLite in memory (each connection would have its own).
+        """
+        self.url = _async_url(url)
+        if self.url.get_backend_name() == "sqlite":
+            self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=SQLITE_READERS, query_only=True)
+        else:
+            self._writer = _postgres_engine(self.url)
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed at the end, or undone if an exception leaves the block.
+
+        A block that is cancelled is undone too, unless the commit had begun: work that must be known to have happened
+        or not runs inside `core.tasks.finish`. Never nest two of these, and await nothing slow inside: on SQLite all
+        other writers wait.
+
+        Raises: Busy if a lock, a connection or the server is not to be had in time.
+        """
+        with _translated():
+            async with self._writing() as session, session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session on one snapshot that can only read.
+
+        Raises: Busy as `transaction()`.
+        """
+        with _translated():
+            async with self._reading() as session:
+                yield session
+
+    async def close(self) -> None:
+        """Close every connection; the object is not usable afterwards."""
+        await self._writer.dispose()
+        if self._reader.sync_engine.pool is not self._writer.sync_engine.pool:
+            await self._reader.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the drivers say into what a person can act on."""
+    try:
+        yield
+    except exc.StatementError as error:
+        if isinstance(error.orig, AppError):  # a column type refused a value
+            raise error.orig from None
+        if _passing(error):
+            raise _busy() from error
+        raise
+    except (exc.TimeoutError, ConnectionError, TimeoutError) as error:
+        raise _busy() from error
+
+
+def _passing(error: exc.StatementError) -> bool:
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate in _PASSING_SQLSTATES
+    return isinstance(error, exc.OperationalError) and any(s in str(error.orig).lower() for s in _PASSING_SQLITE)
+
+
+def _busy() -> Busy:
+    return Busy("The server is busy. Please try again in a moment.", spoken="One moment, please.", retry_after_s=2)
+
+
+def _async_url(url: str) -> URL:
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError("DATABASE_URL must name a SQLite file; a database in memory is not shared")
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+asyncpg")
+    raise ValueError(f"DATABASE_URL names {backend}; sqlite and postgresql are supported")
+
+
+def _sqlite_engine(url: URL, *, begin: str, pool_size: int, query_only: bool = False) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=sa.pool.AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=LOCK_WAIT_S,
+    )
+    _sqlite_transactions(engine.sync_engine, begin=begin, query_only=query_only)
+    return engine
+
+
+def _sqlite_transactions(engine: sa.Engine, *, begin: str, query_only: bool = False, foreign_keys: bool = True) -> None:
+    """Set up connections of `engine`, and begin transactions ourselves: the driver would begin them too late."""
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        if not foreign_keys:
+            cursor.execute("PRAGMA foreign_keys=OFF")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _postgres_engine(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=LOCK_WAIT_S,
+        pool_recycle=1800,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": LOCK_WAIT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S + LOCK_WAIT_S,  # a server that answers nothing at all
+            "server_settings": {
+                "application_name": "parley",
+                "timezone": "UTC",
+                "lock_timeout": f"{LOCK_WAIT_S * 1000}",
+                "statement_timeout": f"{STATEMENT_TIMEOUT_S * 1000}",
+                "idle_in_transaction_session_timeout": "30000",
+            },
+        },
+    )
+
+
+async def insert_if_absent(db: AsyncSession, table: type[Base], **values: Any) -> Any | None:
+    """Insert a row unless one like it is there by any unique constraint; the new row's id, or None.
+
+    On Postgres this waits for a transaction that is inserting the same, and then sees how that ended.
+    """
+    if db.get_bind().dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table.__table__.c.id)
+    return await db.scalar(statement)
+
+
+# --- Schema -----------------------------------------------------------------------------------------------------------
+
+
+class SchemaTooNew(AppError):
+    """The database was migrated by a newer release than this one."""
+
+    code = "schema_too_new"
+    status = 503
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`, all of it or nothing; a no-op when it is there already.
+
+    Blocking, and only callable where no event loop runs (`asyncio.to_thread` otherwise). Processes that migrate at the
+    same time wait for each other. Going down is for tests: `revision="base"` drops everything.
+
+    Raises: SchemaTooNew.
+    """
+    from alembic import command
+
+    def run(connection: Connection) -> None:
+        config = _alembic()
+        config.attributes["connection"] = connection
+        current = _current(connection)
+        if revision == "base":
+            command.downgrade(config, revision)
+        elif current is None or current != _head():
+            command.upgrade(config, revision)
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            assert not broken, f"the migration left dangling references: {broken[:3]}"
+
+    parsed = _async_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _private_file(Path(str(parsed.database)))
+    _with_connection(parsed, run)
+
+
+def needs_migration(url: str) -> bool:
+    """Whether the schema is older than the code. Blocking, as `migrate`.
+
+    Raises: SchemaTooNew.
+    """
+    parsed = _async_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return True
+    return _with_connection(parsed, _current) != _head()
+
+
+def _current(connection: Connection) -> str | None:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaTooNew("The database belongs to a newer release of this program. Install that release.")
+    return current
+
+
+def _head() -> str | None:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _alembic() -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    # The folder beside this room, in a checkout and in an installed wheel alike.
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _with_connection(url: URL, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction that no other migration shares."""
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=sa.pool.NullPool)
+        # Rebuilding a table in batch mode drops the old one; with enforcement on, that would delete what refers to it.
+        _sqlite_transactions(engine, begin="BEGIN IMMEDIATE", foreign_keys=False)
+        with _translated(), engine.begin() as connection:
+            return work(connection)
+
+    async def on_postgres() -> T:
+        engine = create_async_engine(url, poolclass=sa.pool.NullPool, connect_args={"timeout": LOCK_WAIT_S})
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('parley.migrate'))"))
+            return await connection.run_sync(work)
+
+    with _translated():
+        return asyncio.run(on_postgres())
+
+
+def _private_file(path: Path) -> None:
+    """Make sure the file exists and only its owner reads it: it holds what people said and own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)

@@ -1,0 +1,39 @@
+"""Amounts, numbers, dates and lists as people say them, and numbers and amounts as people said them.
+
+`say_*` turns values into words without digits or symbols, which every voice reads the same way and the recogniser
+can hear. `hear_number`, `hear_money` and `hear_digits` read such words back, as spoken or typed, and answer None
+rather than guess. `normalise` rewrites the notation of written text ("₹1,23,456.50", "14:30", "XXXX1234") into words
+and leaves text that is already in spoken form alone.
+
+Rupees and plain numbers are counted in lakh and crore, other currencies in millions.
+"""
+
+from core.spoken.hear import hear_digits, hear_money, hear_number
+from core.spoken.say import (
+    say_code,
+    say_date,
+    say_digits,
+    say_list,
+    say_money,
+    say_number,
+    say_ordinal,
+    say_time,
+    say_year,
+)
+from core.spoken.written import normalise
+
+__all__ = [
+    "hear_digits",
+    "hear_money",
+    "hear_number",
+    "normalise",
+    "say_code",
+    "say_date",
+    "say_digits",
+    "say_list",
+    "say_money",
+    "say_number",
+    "say_ordinal",
+    "say_time",
+    "say_year",
+]

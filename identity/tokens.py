@@ -1,0 +1,160 @@
+"""Access tokens: JSON Web Tokens made and read by the rules of RFC 8725."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast, get_args
+
+import jwt
+
+from core.clock import utc_now
+from core.crypto import MIN_SECRET_BYTES
+from core.errors import Unauthorized
+
+Role = Literal["admin", "user", "otp"]
+
+ISSUER = AUDIENCE = "parley"
+ALGORITHM = "HS256"
+LEEWAY_S = 10
+MAX_TOKEN_CHARS = 4096
+
+PERMISSIONS: dict[Role, tuple[str, ...]] = {
+    "admin": (
+        "admin",
+        "read:agents",
+        "write:agents",
+        "delete:agents",
+        "read:campaigns",
+        "write:campaigns",
+    ),
+    "user": ("read:agents", "read:campaigns"),
+    "otp": ("read:agents",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says about its bearer.
+
+    Attributes:
+        subject: Id of the user or, for a portal guest, of the code.
+        role: What kind of bearer it is.
+        permissions: Scopes of that role when the token was made.
+        email: Address of a registered user, where known.
+        name: For the screen, where known.
+        version: The user's `token_version` when the token was made; an older one than the user's is void.
+        token_id: The token's own id.
+        issued_at: Aware UTC.
+        expires_at: Aware UTC.
+    """
+
+    subject: str
+    role: Role
+    permissions: tuple[str, ...]
+    email: str | None
+    name: str | None
+    version: int
+    token_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class Tokens:
+    """Makes and reads access tokens with one secret."""
+
+    def __init__(self, secret: str, ttl_minutes: int) -> None:
+        """Take the signing secret.
+
+        Args:
+            secret: At least 32 bytes.
+            ttl_minutes: How long an access token is good.
+
+        Raises: ValueError for a short secret.
+        """
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"a signing secret must have at least {MIN_SECRET_BYTES} bytes")
+        self._secret = secret
+        self.ttl = timedelta(minutes=ttl_minutes)
+
+    def mint(
+        self,
+        *,
+        subject: str,
+        role: Role,
+        email: str | None = None,
+        name: str | None = None,
+        version: int = 0,
+        now: datetime | None = None,
+    ) -> str:
+        """A signed access token for `subject`, good from `now` for the configured time."""
+        issued = now or utc_now()
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "typ": "access",
+            "role": role,
+            "permissions": list(PERMISSIONS[role]),
+            "ver": version,
+            "jti": secrets.token_urlsafe(12),
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + self.ttl,
+        }
+        claims |= {key: value for key, value in (("email", email), ("name", name)) if value is not None}
+        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+
+    def read(self, token: str) -> Claims:
+        """Check a token and say what it claims.
+
+        Raises: Unauthorized, with code `token_expired` where that is the only fault.
+        """
+        try:
+            if len(token) > MAX_TOKEN_CHARS:
+                raise jwt.InvalidTokenError("too long")
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                leeway=LEEWAY_S,
+                options={"require": ["iss", "aud", "sub", "exp", "iat", "nbf", "jti"]},
+            )
+            return _claims(claims)
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized("Your log-in has expired. Please log in again.", code="token_expired") from None
+        except (jwt.InvalidTokenError, UnicodeError):
+            raise Unauthorized("Please log in.") from None
+
+
+def _claims(claims: dict[str, Any]) -> Claims:
+    role, permissions, version = claims.get("role"), claims.get("permissions"), claims.get("ver")
+    email, name = claims.get("email"), claims.get("name")
+    if (
+        claims.get("typ") != "access"
+        or role not in get_args(Role)
+        or not isinstance(permissions, list)
+        or not all(isinstance(scope, str) for scope in permissions)
+        or not isinstance(version, int)
+        or not isinstance(email, str | None)
+        or not isinstance(name, str | None)
+    ):
+        raise jwt.InvalidTokenError("not an access token of ours")
+    return Claims(
+        subject=claims["sub"],
+        role=cast(Role, role),
+        permissions=tuple(permissions),
+        email=email,
+        name=name,
+        version=version,
+        token_id=claims["jti"],
+        issued_at=_moment(claims["iat"]),
+        expires_at=_moment(claims["exp"]),
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""The schema's history: Alembic revisions, applied by `core.db.migrate`."""

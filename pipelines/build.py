@@ -1,0 +1,168 @@
+"""The pipeline of a call: one literal list, read top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipecat.frames.frames import EndFrame, TTSSpeakFrame
+from pipecat.observers.base_observer import BaseObserver
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import (
+    LLMAssistantAggregator,
+    LLMContextAggregatorPair,
+    LLMUserAggregator,
+    LLMUserAggregatorParams,
+)
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
+from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
+from pipecat.services.llm_service import FunctionCallParams, LLMService
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
+
+from pipelines.base import AgentType
+from pipelines.tools import END_CALL, ToolDesk, schemas
+from pipelines.turns import SileroVAD
+
+AUDIO_IN_HZ = 16_000
+AUDIO_OUT_HZ = 24_000
+
+STILL_THERE = "Are you still there?"
+TAKING_LEAVE = "I can't hear anyone, so I'll hang up now. Goodbye."
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The speech and language services of one call."""
+
+    stt: FrameProcessor
+    llm: LLMService
+    tts: FrameProcessor
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A built pipeline and the parts of it that a call listens to."""
+
+    worker: PipelineWorker
+    user: LLMUserAggregator
+    assistant: LLMAssistantAggregator
+
+    async def say(self, text: str) -> None:
+        """Speak a sentence of ours, outside the language model."""
+        await self.worker.queue_frame(TTSSpeakFrame(text))
+
+    async def end(self, last_words: str = "") -> None:
+        """End once everything queued, and then `last_words`, has been spoken."""
+        frames = [TTSSpeakFrame(last_words)] if last_words else []
+        await self.worker.queue_frames([*frames, EndFrame()])
+
+
+def build(
+    *,
+    agent: AgentType,
+    services: Services,
+    transport_in: FrameProcessor,
+    transport_out: FrameProcessor,
+    turns: tuple[SileroVAD, UserTurnStrategies],
+    desk: ToolDesk,
+    idle_prompt_s: float,
+    rtvi: RTVIProcessor,
+    rtvi_params: RTVIObserverParams,
+    call_id: str,
+    ending: Callable[[str], None],
+    observers: Sequence[BaseObserver] = (),
+) -> Conversation:
+    """Build one call's pipeline.
+
+    Args:
+        agent: What the agent says and can do.
+        services: Its speech and language services.
+        transport_in: Where the caller's audio comes from.
+        transport_out: Where the agent's audio goes.
+        turns: Voice activity detector and turn strategies of this call.
+        desk: Carries out the tool requests.
+        idle_prompt_s: Silence before the agent asks whether anyone is there; a second one ends the call.
+        rtvi: The guarded protocol processor that talks with the page.
+        rtvi_params: What the page is told.
+        call_id: The call, for logs and traces.
+        ending: Told the reason ("agent_ended", "silence") when the pipeline is about to end by itself.
+        observers: Listeners beside the pipeline.
+    """
+    vad, turn_strategies = turns
+    context = LLMContext(tools=schemas(agent.tools))
+    aggregators = LLMContextAggregatorPair(
+        context,
+        user_params=LLMUserAggregatorParams(
+            vad_analyzer=vad,
+            user_turn_strategies=turn_strategies,
+            user_idle_timeout=idle_prompt_s,
+        ),
+    )
+
+    pipeline = Pipeline(
+        [
+            transport_in,
+            services.stt,
+            aggregators.user(),
+            services.llm,
+            services.tts,
+            transport_out,
+            aggregators.assistant(),
+        ]
+    )
+
+    worker = PipelineWorker(
+        pipeline,
+        params=PipelineParams(
+            audio_in_sample_rate=AUDIO_IN_HZ,
+            audio_out_sample_rate=AUDIO_OUT_HZ,
+            enable_metrics=True,
+            enable_usage_metrics=True,
+        ),
+        conversation_id=call_id,
+        idle_timeout_secs=None,  # Silence is the idle prompt's business, a dead line the watchdog's.
+        processor_unusable_policy=ProcessorUnusablePolicy.END,
+        rtvi_processor=rtvi,
+        rtvi_observer_params=rtvi_params,
+        observers=list(observers),
+    )
+    conversation = Conversation(worker=worker, user=aggregators.user(), assistant=aggregators.assistant())
+    _register_tools(services.llm, agent, desk, conversation, ending)
+    _ask_when_idle(conversation, desk, ending)
+    return conversation
+
+
+def _register_tools(
+    llm: LLMService, agent: AgentType, desk: ToolDesk, conversation: Conversation, ending: Callable[[str], None]
+) -> None:
+    for tool in agent.tools:
+        llm.register_function(tool.name, desk.handler(tool), cancel_on_interruption=not tool.writes)
+
+    async def end_call(_params: FunctionCallParams) -> None:
+        ending("agent_ended")
+        await conversation.end()
+
+    llm.register_function(END_CALL, end_call, cancel_on_interruption=False)
+
+
+def _ask_when_idle(conversation: Conversation, desk: ToolDesk, ending: Callable[[str], None]) -> None:
+    unanswered = 0
+
+    @conversation.user.event_handler("on_user_turn_idle")
+    async def on_user_turn_idle(_aggregator: LLMUserAggregator) -> None:
+        nonlocal unanswered
+        unanswered += 1
+        if unanswered == 1:
+            await conversation.say(STILL_THERE)
+        elif unanswered == 2:
+            ending("silence")
+            await conversation.end(TAKING_LEAVE)
+
+    @conversation.user.event_handler("on_user_turn_started")
+    async def on_user_turn_started(_aggregator: LLMUserAggregator, _strategy: object) -> None:
+        nonlocal unanswered
+        unanswered = 0
+        desk.new_turn()

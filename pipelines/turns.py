@@ -1,0 +1,170 @@
+"""When a caller's turn starts and ends: Silero VAD and Smart Turn, shared by all calls of a process.
+
+pipecat builds one ONNX session per analyzer, i.e. two per call; here every call asks the same two sessions and keeps
+only its own state, which saves memory per call and most of the time a call takes to connect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from loguru import logger
+from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
+from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
+from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
+from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
+from pipecat.metrics.metrics import MetricsData, TurnMetricsData
+from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
+
+from core.clock import monotonic_s
+from pipelines.smart_turn import SAMPLE_RATE, SmartTurnModel
+
+STOP_S = 1.3
+"""Silence that ends a turn Smart Turn took for unfinished; pipecat's 3 s feel like a dead line."""
+
+VERDICT_DEADLINE_S = 0.5
+"""A verdict later than this is not worth waiting for: the silence itself then decides."""
+
+SPECULATE_AFTER_WINDOWS = 3
+"""Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time."""
+
+UNSURE = (0.3, 0.8)
+"""A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
+
+
+@cache
+def _silero_session() -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    path = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], sess_options=options)
+
+
+class _SileroState(SileroOnnxModel):
+    """One call's recurrent state over the shared session."""
+
+    def __init__(self) -> None:
+        self.session = _silero_session()
+        self.sample_rates = [8000, 16000]
+        self.reset_states()
+
+
+class SmartTurnAnalyzer(BaseSmartTurn):
+    """Smart Turn over the shared model, asked inside the silence that ends speech.
+
+    The question goes out after `SPECULATE_AFTER_WINDOWS` silent windows with the rest of the stop window filled with
+    zeros, so that the answer is usually there when the VAD declares the end of speech.
+    """
+
+    def __init__(self, model: SmartTurnModel, *, stop_s: float = STOP_S) -> None:
+        super().__init__(params=SmartTurnParams(stop_secs=stop_s))
+        self._shared = model
+        self._ahead: Future[float] | None = None
+
+    def speculate(self, *, missing_samples: int) -> None:
+        """Ask now, as if `missing_samples` more of silence had been heard."""
+        segment = self._segment()
+        if segment is not None and self._ahead is None:
+            self._ahead = self._shared.ask(np.concatenate([segment, np.zeros(missing_samples, np.int16)]))
+
+    def withdraw(self) -> None:
+        """Forget the question asked ahead: the caller went on."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
+
+    async def analyze_end_of_turn(self) -> tuple[EndOfTurnState, MetricsData | None]:
+        """The verdict on the turn heard so far."""
+        asked_at = monotonic_s()
+        ahead, self._ahead = self._ahead, None
+        try:
+            async with asyncio.timeout(VERDICT_DEADLINE_S):
+                probability = await self._verdict(ahead)
+        except TimeoutError:
+            logger.warning("Smart Turn took longer than {} s; the silence decides", VERDICT_DEADLINE_S)
+            self._clear(EndOfTurnState.COMPLETE)
+            return EndOfTurnState.COMPLETE, None
+        if probability is None:
+            return EndOfTurnState.INCOMPLETE, None
+        complete = probability > 0.5
+        if complete:
+            self._clear(EndOfTurnState.COMPLETE)
+        return (
+            EndOfTurnState.COMPLETE if complete else EndOfTurnState.INCOMPLETE,
+            TurnMetricsData(
+                processor="SmartTurn",
+                is_complete=complete,
+                probability=probability,
+                e2e_processing_time_ms=(monotonic_s() - asked_at) * 1000,
+            ),
+        )
+
+    async def _verdict(self, ahead: Future[float] | None) -> float | None:
+        if ahead is not None:
+            probability = await asyncio.wrap_future(ahead)
+            if not UNSURE[0] < probability < UNSURE[1]:
+                return probability
+        segment = self._segment()
+        return None if segment is None else await asyncio.wrap_future(self._shared.ask(segment))
+
+    def _segment(self) -> npt.NDArray[np.int16] | None:
+        """The samples of the current turn, with a little of what came before it."""
+        if not self._audio_buffer:
+            return None
+        start_at = self._speech_start_time - self._params.pre_speech_ms / 1000 - self._vad_start_secs
+        chunks = [samples for heard_at, samples in self._audio_buffer if heard_at >= start_at]
+        return np.concatenate(chunks) if chunks else None
+
+    def _clear(self, turn_state: EndOfTurnState) -> None:
+        self.withdraw()
+        super()._clear(turn_state)
+
+    def _predict_endpoint(self, audio_array: np.ndarray) -> dict[str, float]:
+        raise NotImplementedError("The shared model is asked by analyze_end_of_turn")
+
+
+class SileroVAD(SileroVADAnalyzer):
+    """Silero over the shared session, on the event loop.
+
+    A 32 ms window costs a fraction of a millisecond, about what handing it to a thread and back would cost.
+    """
+
+    def __init__(self, *, turn: SmartTurnAnalyzer | None = None, params: VADParams | None = None) -> None:
+        # Not Silero's own constructor: it loads the model anew for each call.
+        VADAnalyzer.__init__(self, params=params)
+        self._executor.shutdown(wait=False)
+        self._model = _SileroState()
+        self._windows_since_reset = 0
+        self._low_confidence_windows = 0
+        self._turn = turn
+
+    async def analyze_audio(self, buffer: bytes) -> VADState:
+        """The voice activity after `buffer` (16-bit mono PCM)."""
+        before = self._vad_stopping_count
+        state = self._run_analyzer(buffer)
+        if self._turn is not None:
+            if state == VADState.STOPPING:
+                if before < SPECULATE_AFTER_WINDOWS <= self._vad_stopping_count:
+                    missing = (self._vad_stop_frames - self._vad_stopping_count) * self.num_frames_required()
+                    self._turn.speculate(missing_samples=missing * SAMPLE_RATE // self.sample_rate)
+            elif state == VADState.SPEAKING:
+                self._turn.withdraw()
+        return state
+
+
+def strategies(model: SmartTurnModel) -> tuple[SileroVAD, UserTurnStrategies]:
+    """The voice activity detector of one call and its turn strategies: VAD or a transcript starts, Smart Turn ends."""
+    turn = SmartTurnAnalyzer(model)
+    return SileroVAD(turn=turn), UserTurnStrategies(stop=[TurnAnalyzerUserTurnStopStrategy(turn_analyzer=turn)])
+
+
+def warm_vad() -> None:
+    """Load the shared voice activity model before the first call."""
+    _silero_session()

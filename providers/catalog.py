@@ -1,0 +1,105 @@
+"""Which vendors there are, and which of them serves each part of a call."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+
+import providers
+from core.errors import AppError
+from core.settings import Settings
+from providers.base import Brief, Kind, Readiness
+
+KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
+_NOT_VENDORS = {"base", "catalog", "expand", "phrases"}
+_LAST = "offline"
+"""Needs neither key nor network; chosen when nothing better is ready."""
+
+_added: dict[str, ModuleType] = {}
+
+
+class UnknownProvider(AppError):
+    """A setting names a vendor there is no file for, or one that does not offer this."""
+
+    code = "unknown_provider"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The provider that serves one kind, and why it was chosen."""
+
+    kind: Kind
+    name: str
+    why: str
+
+
+def add(name: str, module: ModuleType) -> None:
+    """Offer a vendor that lives outside this package (a plug-in, a benchmark's stand-in)."""
+    _added[name] = module
+
+
+def names() -> list[str]:
+    """Every provider there is a file for, the last resort last."""
+    found = {module.name for module in pkgutil.iter_modules(providers.__path__)} - _NOT_VENDORS
+    return [*sorted((found | set(_added)) - {_LAST}), _LAST]
+
+
+def load(name: str) -> ModuleType:
+    """The module of a provider.
+
+    Raises: UnknownProvider.
+    """
+    if name not in names():
+        raise UnknownProvider(f"There is no provider named {name!r}; there are: {', '.join(names())}")
+    return _added.get(name) or importlib.import_module(f"providers.{name}")
+
+
+def choose(settings: Settings, kind: Kind) -> Choice:
+    """The provider for `kind`: the one set, else the first that is ready, else the offline one.
+
+    Raises: UnknownProvider.
+    """
+    wanted = {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[kind]
+    if wanted:
+        if not hasattr(load(wanted), kind):
+            raise UnknownProvider(f"{kind.upper()}_PROVIDER={wanted}: that provider has no {kind}")
+        state = readiness(settings, wanted, kind)
+        return Choice(kind, wanted, f"set by {kind.upper()}_PROVIDER" + ("" if state.ok else f"; {state.why}"))
+    for name in names():
+        if name != _LAST and name not in _added and hasattr(load(name), kind):
+            state = readiness(settings, name, kind)
+            if state.ok:
+                return Choice(kind, name, state.why)
+    return Choice(kind, _LAST, readiness(settings, _LAST, kind).why)
+
+
+def readiness(settings: Settings, name: str, kind: Kind) -> Readiness:
+    """Whether a provider can serve `kind` here and now."""
+    return load(name).ready(settings, kind)
+
+
+def make(settings: Settings, kind: Kind, brief: Brief) -> Any:
+    """A pipecat service of `kind` for one call."""
+    service: FrameProcessor = getattr(load(choose(settings, kind).name), kind)(settings, brief)
+    return service
+
+
+async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
+    """Load the models of the chosen providers before the first call."""
+    for name in dict.fromkeys(choose(settings, kind).name for kind in KINDS):
+        if hasattr(module := load(name), "warm"):
+            await module.warm(settings, briefs)
+
+
+async def close(settings: Settings) -> None:
+    """Give back what `warm` took."""
+    for name in dict.fromkeys(choose(settings, kind).name for kind in KINDS):
+        if hasattr(module := load(name), "close"):
+            await module.close()

@@ -1,0 +1,26 @@
+import pytest
+
+from core.log import redact
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("Authorization: Bearer abc.def.ghi", "abc.def.ghi"),
+        ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln seen", "eyJzdWIi"),
+        ('{"otp_code": "482913"}', "482913"),
+        ("GET /ws?auth_token=SECRET123&x=1", "SECRET123"),
+        ("password=hunter2", "hunter2"),
+        ("a=ice-pwd:9E2DdMtVb2f0tLzSvKk", "9E2DdMtVb2f0tLzSvKk"),
+        ("card 4111 1111 1111 1111 given", "1111"),
+        ("account 123456789012", "123456789012"),
+        ("DEEPGRAM_API_KEY='dg-secret'", "dg-secret"),
+    ],
+)
+def test_secrets_are_taken_out(line: str, secret: str) -> None:
+    assert secret not in redact(line)
+
+
+@pytest.mark.parametrize("line", ["Call call_7k2m opened: banking", "GET /api/agents/list 200 12 ms req_1"])
+def test_ordinary_lines_stay(line: str) -> None:
+    assert redact(line) == line

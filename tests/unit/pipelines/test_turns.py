@@ -1,0 +1,123 @@
+"""Voice activity and ends of turns, on real speech with the real models."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
+from pipecat.audio.vad.vad_analyzer import VADState
+
+from pipelines.smart_turn import SmartTurnModel
+from pipelines.turns import SileroVAD, SmartTurnAnalyzer
+
+AUDIO = Path(__file__).resolve().parents[2] / "audio"
+CHUNK = 640  # 20 ms of 16-bit mono at 16 kHz
+
+
+def speech(name: str) -> bytes:
+    with wave.open(str(AUDIO / f"{name}.wav")) as file:
+        assert file.getframerate() == 16_000
+        return file.readframes(file.getnframes())
+
+
+def chunks(pcm: bytes) -> list[bytes]:
+    return [pcm[i : i + CHUNK] for i in range(0, len(pcm) - CHUNK + 1, CHUNK)]
+
+
+async def hear(vad: SileroVAD, turn: SmartTurnAnalyzer | None, pcm: bytes) -> list[VADState]:
+    states = []
+    for chunk in chunks(pcm):
+        state = await vad.analyze_audio(chunk)
+        states.append(state)
+        if turn is not None:
+            turn.append_audio(chunk, state in (VADState.SPEAKING, VADState.STOPPING))
+    return states
+
+
+def make(turn: SmartTurnAnalyzer | None = None) -> SileroVAD:
+    vad = SileroVAD(turn=turn)
+    vad.set_sample_rate(16_000)
+    if turn is not None:
+        turn.set_sample_rate(16_000)
+    return vad
+
+
+async def test_speech_is_found_and_its_end() -> None:
+    states = await hear(make(), None, speech("balance") + bytes(16_000))
+    assert states[0] is VADState.QUIET
+    assert VADState.SPEAKING in states
+    assert states[-1] is VADState.QUIET
+
+
+async def test_two_calls_share_the_session_and_nothing_else() -> None:
+    alone = await hear(make(), None, speech("balance"))
+    first, second = make(), make()
+    assert first._model.session is second._model.session
+    mixed, noise = [], chunks(speech("transactions"))
+    for number, chunk in enumerate(chunks(speech("balance"))):
+        mixed.append(await first.analyze_audio(chunk))
+        await second.analyze_audio(noise[number % len(noise)])
+    assert mixed == alone
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = SmartTurnModel(own_process=False)
+    yield model
+    model.close()
+
+
+async def test_a_whole_sentence_is_complete_and_asked_ahead(model: SmartTurnModel) -> None:
+    turn = SmartTurnAnalyzer(model)
+    vad = make(turn)
+    pcm = speech("balance") + bytes(16_000)
+    asked_ahead = False
+    for chunk in chunks(pcm):
+        state = await vad.analyze_audio(chunk)
+        turn.append_audio(chunk, state in (VADState.SPEAKING, VADState.STOPPING))
+        asked_ahead = asked_ahead or turn._ahead is not None
+        if asked_ahead and state is VADState.QUIET:
+            break
+    verdict, metrics = await turn.analyze_end_of_turn()
+    assert asked_ahead
+    assert verdict is EndOfTurnState.COMPLETE
+    assert metrics is not None and metrics.probability > 0.5
+
+
+async def test_half_a_sentence_is_not_complete(model: SmartTurnModel) -> None:
+    turn = SmartTurnAnalyzer(model)
+    pcm = speech("transactions")
+    half = pcm[: len(pcm) // 2 // CHUNK * CHUNK]
+    await hear(make(turn), turn, half)
+    verdict, _ = await turn.analyze_end_of_turn()
+    assert verdict is EndOfTurnState.INCOMPLETE
+
+
+async def test_speaking_on_withdraws_the_question(model: SmartTurnModel) -> None:
+    turn = SmartTurnAnalyzer(model)
+    vad = make(turn)
+    voiced = speech("balance")
+    await hear(vad, turn, voiced[: len(voiced) * 6 // 10 // CHUNK * CHUNK])
+    for chunk in chunks(bytes(CHUNK * 20)):
+        await vad.analyze_audio(chunk)
+        turn.append_audio(chunk, True)
+        if turn._ahead is not None:
+            break
+    assert turn._ahead is not None
+    for chunk in chunks(voiced[CHUNK * 20 :]):
+        if await vad.analyze_audio(chunk) is VADState.SPEAKING:
+            break
+    assert turn._ahead is None
+
+
+async def test_a_process_of_its_own_gives_the_same_verdict(model: SmartTurnModel) -> None:
+    import asyncio
+
+    samples = np.frombuffer(speech("balance"), np.int16)
+    beside = SmartTurnModel(own_process=True)
+    try:
+        apart = await asyncio.wait_for(asyncio.wrap_future(beside.ask(samples)), 30)
+    finally:
+        beside.close()
+    assert apart == pytest.approx(await asyncio.wrap_future(model.ask(samples)), abs=1e-4)

@@ -1,0 +1,120 @@
+import { ApiError } from "../api/errors";
+
+/** What a person can do about something that went wrong. */
+export type Remedy = "retry" | "type-instead" | "choose-agent" | "enter-code" | "call-again";
+
+export interface Failure {
+  kind: string;
+  title: string;
+  /** What happened and what to do, in one or two sentences. */
+  advice: string;
+  remedies: Remedy[];
+  /** Seconds to wait before "retry" may work. */
+  retryAfterS?: number;
+}
+
+export class CallFailed extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.title);
+  }
+}
+
+export const connectionFailed: Failure = {
+  kind: "connection-failed",
+  title: "The call could not be connected",
+  advice:
+    "Your network may be blocking calls. Try again, or try another network: a phone hotspot often works where an office network does not.",
+  remedies: ["retry", "choose-agent"],
+};
+
+export const connectionLost: Failure = {
+  kind: "connection-lost",
+  title: "The connection was lost",
+  advice: "The line broke and could not be restored. Check your network, then call again.",
+  remedies: ["call-again", "choose-agent"],
+};
+
+const serverUnreachable: Failure = {
+  kind: "unreachable",
+  title: "The server cannot be reached",
+  advice: "Check that you are online, then try again.",
+  remedies: ["retry"],
+};
+
+const DEFAULT_WAIT_S = 10;
+
+/** What a refused step towards a call means for the caller. */
+export function callFailure(error: unknown): Failure {
+  if (error instanceof CallFailed) return error.failure;
+  if (!(error instanceof ApiError)) return connectionFailed;
+  switch (error.status) {
+    case 0:
+      return serverUnreachable;
+    case 401:
+      return {
+        kind: "session-expired",
+        title: "You have been logged out",
+        advice: "Your session has ended. Enter your code again to go on.",
+        remedies: ["enter-code"],
+      };
+    case 403:
+      return {
+        kind: "code-used-up",
+        title: "This code has been used up",
+        advice: "Every call your code allowed has been made. Ask for a new one.",
+        remedies: ["enter-code"],
+      };
+    case 404:
+      return {
+        kind: "agent-unavailable",
+        title: "This assistant is not available",
+        advice: "It may have been switched off. Choose another one.",
+        remedies: ["choose-agent"],
+      };
+    case 429:
+      return {
+        kind: "too-many",
+        title: "Too many calls in a short time",
+        advice: "Please wait a moment before you try again.",
+        remedies: ["retry"],
+        retryAfterS: error.retryAfterS ?? DEFAULT_WAIT_S,
+      };
+    case 503:
+      return {
+        kind: "busy",
+        title: "All lines are busy",
+        advice: "Your place is kept: trying again does not use up another call.",
+        remedies: ["retry", "choose-agent"],
+        retryAfterS: error.retryAfterS ?? DEFAULT_WAIT_S,
+      };
+    default:
+      return {
+        ...connectionFailed,
+        advice: error.status < 500 && error.message ? error.message : "Something went wrong on our side. Try again in a moment.",
+      };
+  }
+}
+
+/** Why a code was not accepted, and what to do. */
+export function loginFailure(error: unknown): string {
+  if (!(error instanceof ApiError)) return "Something went wrong. Please try again.";
+  switch (error.status) {
+    case 0:
+      return "The server cannot be reached. Check that you are online, then try again.";
+    case 401:
+    case 403:
+      return "This code does not work. Check it for a typing slip; if it is right, it has expired or been used up: ask for a new one.";
+    case 422:
+      return "That does not look like a code. Enter it exactly as you were given it.";
+    case 429:
+      return `Too many tries. Wait ${waitInWords(error.retryAfterS ?? 60)}, then try again.`;
+    default:
+      return "Something went wrong on our side. Try again in a moment.";
+  }
+}
+
+/** "20 seconds", "2 minutes". */
+export function waitInWords(seconds: number): string {
+  const [count, unit] = seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.ceil(seconds / 60), "minute"];
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}

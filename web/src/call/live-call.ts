@@ -1,0 +1,278 @@
+import { LogLevel, PipecatClient, RTVIEvent, type PipecatClientOptions, type RTVIMessage } from "@pipecat-ai/client-js";
+import { SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
+
+import { api, body, postJson } from "../api/client";
+import { ApiError } from "../api/errors";
+import type { Agent } from "../api/queries";
+import { parseCard, withCard, type Card } from "./cards";
+import { conversationReducer, emptyConversation, type Conversation, type ConversationEvent } from "./conversation";
+import { CallFailed, callFailure, connectionFailed, type Failure } from "./failures";
+import { MicrophoneMedia } from "./media";
+import type { Microphone } from "./microphone";
+import { judge, sampleOf, type Quality, type Sample } from "./quality";
+
+export interface CallState {
+  phase: "connecting" | "live" | "ended" | "failed";
+  failure: Failure | null;
+  endReason: string | null;
+  startedAt: number | null;
+  endedAt: number | null;
+  conversation: Conversation;
+  cards: readonly Card[];
+  quality: Quality | null;
+  callerSpeaking: boolean;
+  agentSpeaking: boolean;
+  /** The caller has finished and the agent has not begun. */
+  thinking: boolean;
+  muted: boolean;
+  remainingUses: number | null;
+}
+
+const CONNECT_TIMEOUT_MS = 25_000;
+/** The transport tries to restore a broken line by itself; after this long the call is given up. */
+const LOST_AFTER_MS = 20_000;
+const WATCH_EVERY_MS = 1_000;
+/** Sound still on its way when the server says that the call has ended. */
+const LAST_WORDS_MS = 800;
+
+interface StartAnswer {
+  sessionId: string;
+  iceConfig?: { iceServers?: RTCIceServer[] };
+}
+
+/** One call from its first request to its end. React reads it through `subscribe` and `snapshot`. */
+export class LiveCall {
+  readonly client: PipecatClient;
+  #state: CallState = {
+    phase: "connecting",
+    failure: null,
+    endReason: null,
+    startedAt: null,
+    endedAt: null,
+    conversation: emptyConversation,
+    cards: [],
+    quality: null,
+    callerSpeaking: false,
+    agentSpeaking: false,
+    thinking: false,
+    muted: false,
+    remainingUses: null,
+  };
+  readonly #listeners = new Set<() => void>();
+  readonly #transport: SmallWebRTCTransport;
+  readonly #media: MicrophoneMedia;
+  #granted = false;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #lastSample: Sample | null = null;
+  #lostSince: number | null = null;
+
+  constructor(
+    readonly agent: Agent,
+    readonly microphone: Microphone,
+    /** False for a call that is typed from the start. */
+    readonly withMicrophone: boolean,
+  ) {
+    this.#media = new MicrophoneMedia(microphone);
+    this.#transport = new SmallWebRTCTransport({ mediaManager: this.#media });
+    this.client = new TellingClient(
+      { transport: this.#transport, enableMic: withMicrophone, enableCam: false },
+      () => this.#tell({ type: "cut-off", at: Date.now() }),
+    );
+    this.client.setLogLevel(LogLevel.ERROR);
+    this.#listen();
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly snapshot = (): CallState => this.#state;
+
+  /** Count a use of the code (once, however often this is retried), ask for a session and connect. Never throws. */
+  async start(): Promise<void> {
+    this.#set({ phase: "connecting", failure: null });
+    try {
+      if (!this.#granted) {
+        const access = body(await api.POST("/api/agents/access", { body: { agent_type: this.agent.id } }));
+        this.#granted = true;
+        this.#set({ remainingUses: access.remaining_uses });
+      }
+      const { sessionId, iceConfig } = await postJson<StartAnswer>("/start", {
+        transport: "webrtc",
+        body: { agent_type: this.agent.id },
+      });
+      await this.#connect({
+        webrtcRequestParams: { endpoint: `${window.location.origin}/sessions/${sessionId}/api/offer` },
+        iceConfig: iceConfig ?? {},
+      });
+      if (this.#over) return;
+      this.#set({ phase: "live", startedAt: Date.now() });
+      this.#watch = setInterval(() => void this.#look(), WATCH_EVERY_MS);
+      void this.#look();
+    } catch (error) {
+      if (this.#over) return;
+      const failure = callFailure(await reasonOf(error));
+      await this.client.disconnect();
+      this.#set({ phase: "failed", failure });
+    }
+  }
+
+  /** Close the line. The first reason given stays. */
+  async end(reason: string): Promise<void> {
+    if (this.#over) return;
+    clearInterval(this.#watch);
+    this.#set({
+      phase: "ended",
+      endReason: reason,
+      endedAt: Date.now(),
+      callerSpeaking: false,
+      agentSpeaking: false,
+      thinking: false,
+    });
+    await this.client.disconnect();
+    this.microphone.close();
+  }
+
+  setMuted(muted: boolean): void {
+    if (!this.withMicrophone) return;
+    this.client.enableMic(!muted);
+    this.#set({ muted, ...(muted ? { callerSpeaking: false } : {}) });
+  }
+
+  /** Say something by typing it. */
+  say(text: string): void {
+    const words = text.trim();
+    if (!words || this.#state.phase !== "live") return;
+    const at = Date.now();
+    if (this.#state.agentSpeaking) this.#tell({ type: "cut-off", at });
+    this.#tell({ type: "caller-typed", text: words, at });
+    this.#set({ thinking: true });
+    void this.client.sendText(words, { run_immediately: true, audio_response: true });
+  }
+
+  /** The sound coming from the agent's side, once there is any. */
+  get agentTrack(): MediaStreamTrack | undefined {
+    return this.#peer?.getReceivers().find((receiver) => receiver.track.kind === "audio")?.track;
+  }
+
+  get #over(): boolean {
+    return this.#state.phase === "ended";
+  }
+
+  async #connect(params: Parameters<PipecatClient["connect"]>[0]): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new CallFailed(connectionFailed)), CONNECT_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([this.client.connect(params), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #listen(): void {
+    const { client } = this;
+    client.on(RTVIEvent.UserTranscript, ({ text, final }) =>
+      this.#tell({ type: "caller-text", text, final, at: Date.now() }),
+    );
+    client.on(RTVIEvent.BotOutput, (output) => {
+      if (output.will_be_spoken === false) return;
+      this.#tell({
+        type: "agent-text",
+        segmentId: output.segment_id ?? null,
+        text: output.text,
+        heardText: output.spoken_progress?.accumulated_text ?? null,
+        at: Date.now(),
+      });
+    });
+    client.on(RTVIEvent.UserStartedSpeaking, () => this.#set({ callerSpeaking: true, thinking: false }));
+    client.on(RTVIEvent.UserStoppedSpeaking, () =>
+      this.#set({ callerSpeaking: false, thinking: !this.#state.agentSpeaking }),
+    );
+    client.on(RTVIEvent.BotStartedSpeaking, () => this.#set({ agentSpeaking: true, thinking: false }));
+    client.on(RTVIEvent.BotStoppedSpeaking, () => {
+      this.#set({ agentSpeaking: false });
+      this.#tell({ type: "agent-silent", at: Date.now() });
+    });
+    client.on(RTVIEvent.ServerMessage, (message: unknown) => this.#serverSays(message));
+    client.on(RTVIEvent.Disconnected, () => {
+      if (this.#state.phase === "live") void this.end("lost");
+    });
+    // Without a listener an "error" event would be thrown; what matters reaches us by other ways.
+    client.on(RTVIEvent.Error, () => undefined);
+  }
+
+  #serverSays(message: unknown): void {
+    if (typeof message !== "object" || message === null) return;
+    const { type, name, doing, card, reason } = message as Record<string, unknown>;
+    const at = Date.now();
+    if (type === "tool-started" && typeof name === "string") {
+      this.#tell({ type: "tool-started", name, doing: typeof doing === "string" ? doing : "", at });
+    } else if (type === "tool-finished" && typeof name === "string") {
+      this.#tell({ type: "tool-finished", name, at });
+    } else if (type === "call-ended") {
+      setTimeout(() => void this.end(typeof reason === "string" ? reason : "ended"), LAST_WORDS_MS);
+    }
+    const parsed = parseCard(card);
+    if (parsed) this.#set({ cards: withCard(this.#state.cards, parsed) });
+  }
+
+  /** Once a second: how good the line is, whether it is there at all, and whether it carries a living track. */
+  async #look(): Promise<void> {
+    const peer = this.#peer;
+    if (!peer || this.#over) return;
+    if (peer.iceConnectionState === "connected" || peer.iceConnectionState === "completed") {
+      this.#lostSince = null;
+      const sample = sampleOf(await peer.getStats());
+      this.#set({ quality: judge(this.#lastSample, sample) });
+      this.#lastSample = sample;
+    } else {
+      this.#lostSince ??= Date.now();
+      this.#lastSample = null;
+      this.#set({ quality: { grade: "lost", rttMs: null, lossPercent: null } });
+      if (Date.now() - this.#lostSince > LOST_AFTER_MS) return this.end("lost");
+    }
+    // The transport stops the old connection's track when it makes a new one, and that may be the one in use.
+    const sender = peer.getSenders().find((candidate) => candidate.track?.kind === "audio");
+    if (sender?.track?.readyState === "ended" && this.microphone.state.status === "on") {
+      await sender.replaceTrack(this.#media.fresh() ?? null);
+    }
+  }
+
+  /** The transport keeps its connection to itself, but offers no statistics of its own. */
+  get #peer(): RTCPeerConnection | null {
+    return (this.#transport as unknown as { pc: RTCPeerConnection | null }).pc;
+  }
+
+  #tell(event: ConversationEvent): void {
+    this.#set({ conversation: conversationReducer(this.#state.conversation, event) });
+  }
+
+  #set(change: Partial<CallState>): void {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** The client library does not yet pass on the server's word that the agent was interrupted; this one does. */
+class TellingClient extends PipecatClient {
+  constructor(
+    options: PipecatClientOptions,
+    readonly interrupted: () => void,
+  ) {
+    super(options);
+  }
+
+  protected override handleMessage(message: RTVIMessage): void {
+    if (message.type === "bot-interrupted") this.interrupted();
+    super.handleMessage(message);
+  }
+}
+
+/** The transport hides the server's refusal of an offer in the cause of its own error. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Response ? ApiError.from(cause) : error;
+}

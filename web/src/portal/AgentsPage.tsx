@@ -1,0 +1,108 @@
+import { Badge, Button, Card, Group, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { IconArrowRight, IconCheck } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
+
+import { agentsQuery, type Agent } from "../api/queries";
+import { LoadFault } from "../components/LoadFault";
+import { Notice } from "../components/Notice";
+import { Page, PageTitle } from "../components/Page";
+import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
+import { usePortal } from "./PortalContext";
+
+export function AgentsPage() {
+  const { me } = usePortal();
+  const agents = useQuery(agentsQuery);
+  const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
+  return (
+    <Page size={1080}>
+      <PageTitle lead="Each of them can look things up for you. You will see on the screen whatever is said.">
+        Who would you like to talk to?
+      </PageTitle>
+      {usedUp && (
+        <Notice trouble title="This code has been used up">
+          Every call your code allowed has been made. Ask for a new one.
+        </Notice>
+      )}
+      {me.offline_speech && <OfflineSpeechNotice />}
+      {agents.isPending && <CardsLoading />}
+      {agents.isError && <LoadFault what="the assistants" retry={agents.refetch} />}
+      {agents.data?.length === 0 && (
+        <Notice title="No assistant is switched on">Come back a little later, or tell the person who gave you the code.</Notice>
+      )}
+      {agents.data && agents.data.length > 0 && (
+        <SimpleGrid cols={{ base: 1, sm: Math.min(2, agents.data.length), md: Math.min(3, agents.data.length) }} spacing="lg">
+          {agents.data.map((agent) => (
+            <AgentCard key={agent.id} agent={agent} usedUp={usedUp} />
+          ))}
+        </SimpleGrid>
+      )}
+    </Page>
+  );
+}
+
+function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
+  const open = agent.available && !usedUp;
+  return (
+    <Card withBorder padding="lg" radius="lg" component="article" aria-labelledby={`agent-${agent.id}`} maw={560} w="100%">
+      <Stack gap="md" h="100%">
+        <div>
+          <Group justify="space-between" align="start" wrap="nowrap">
+            <Title order={2} id={`agent-${agent.id}`}>
+              {agent.name}
+            </Title>
+            {!agent.available && (
+              <Badge variant="light" color="gray" tt="none" size="lg">
+                Not available
+              </Badge>
+            )}
+          </Group>
+          <Text mt={4}>{agent.description}</Text>
+        </div>
+        <List spacing={4} icon={<IconCheck size={18} color="var(--mantine-color-anchor)" aria-hidden />} center={false}>
+          {agent.can_do.map((act) => (
+            <List.Item key={act}>{act}</List.Item>
+          ))}
+        </List>
+        {agent.try_saying.length > 0 && (
+          <div>
+            <Text fw={600} fz="sm" c="dimmed" mb={4}>
+              Try saying
+            </Text>
+            <Stack gap={4}>
+              {agent.try_saying.map((sentence) => (
+                <Text key={sentence}>“{sentence}”</Text>
+              ))}
+            </Stack>
+          </div>
+        )}
+        {open ? (
+          <Button
+            component={Link}
+            to={`/agents/${encodeURIComponent(agent.id)}/ready`}
+            mt="auto"
+            size="lg"
+            rightSection={<IconArrowRight size={20} />}
+            aria-label={`Choose ${agent.name}`}
+          >
+            Choose
+          </Button>
+        ) : (
+          <Button mt="auto" size="lg" disabled>
+            {usedUp ? "No calls left" : "Not available now"}
+          </Button>
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function CardsLoading() {
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }} spacing="lg" aria-busy aria-label="Loading the assistants">
+      {[0, 1, 2].map((card) => (
+        <Skeleton key={card} height={360} radius="lg" />
+      ))}
+    </SimpleGrid>
+  );
+}

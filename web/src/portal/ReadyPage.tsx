@@ -1,0 +1,146 @@
+import { Anchor, Button, Card, Loader, Select, Stack, Text } from "@mantine/core";
+import { IconMicrophone, IconPhone } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useSyncExternalStore } from "react";
+import { Link, useNavigate, useParams } from "react-router";
+
+import { agentsQuery, type Agent } from "../api/queries";
+import { LevelMeter } from "../call/LevelMeter";
+import { LiveCall } from "../call/live-call";
+import { Microphone, troubleWords } from "../call/microphone";
+import { LoadFault } from "../components/LoadFault";
+import { Notice } from "../components/Notice";
+import { Page, PageTitle } from "../components/Page";
+import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
+import { usePortal } from "./PortalContext";
+
+export function ReadyPage() {
+  const { agentId } = useParams();
+  const agents = useQuery(agentsQuery);
+  const agent = agents.data?.find(({ id }) => id === agentId);
+  if (agent) return <Ready agent={agent} />;
+  return (
+    <Page>
+      {agents.isPending && <Loader aria-label="Loading" />}
+      {agents.isError && <LoadFault what="the assistant" retry={agents.refetch} />}
+      {agents.data && (
+        <>
+          <PageTitle lead="It may have been switched off. Choose another one.">This assistant is not available</PageTitle>
+          <Button component={Link} to="/agents">
+            Choose an assistant
+          </Button>
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Ready({ agent }: { agent: Agent }) {
+  const { me, microphone, setCall } = usePortal();
+  const navigate = useNavigate();
+  const state = useSyncExternalStore(microphone.subscribe, microphone.snapshot);
+
+  useEffect(() => {
+    void Microphone.isAllowed().then((allowed) => {
+      if (allowed && microphone.state.status === "off") void microphone.open();
+    });
+  }, [microphone]);
+
+  function start(withMicrophone: boolean) {
+    if (!withMicrophone) microphone.close();
+    const call = new LiveCall(agent, microphone, withMicrophone);
+    setCall(call);
+    void call.start();
+    void navigate(`/call/${encodeURIComponent(agent.id)}`);
+  }
+
+  const on = state.status === "on";
+  return (
+    <Page>
+      <PageTitle
+        lead={on ? "Say a few words: the bar moves when you are heard." : "To speak with the assistant, this page needs your microphone."}
+      >
+        {`Ready to call ${agent.name}?`}
+      </PageTitle>
+      <Card withBorder padding="lg" radius="lg">
+        <Stack gap="md" mih={148} justify="center">
+          {on ? (
+            <>
+              <div>
+                <Text fw={600} mb={8} id="level-label">
+                  How loud you are
+                </Text>
+                <LevelMeter stream={state.stream} size="lg" label="How loud you are" />
+              </div>
+              <Select
+                label="Microphone"
+                data={state.devices.map((device, index) => ({
+                  value: device.deviceId,
+                  label: device.label || `Microphone ${index + 1}`,
+                }))}
+                value={state.deviceId}
+                onChange={(deviceId) => deviceId && void microphone.open(deviceId)}
+                allowDeselect={false}
+                size="md"
+              />
+            </>
+          ) : state.status === "trouble" ? (
+            <Notice
+              trouble
+              title={troubleWords[state.trouble].title}
+              actions={
+                <Button variant="default" onClick={() => void microphone.open()}>
+                  Try again
+                </Button>
+              }
+            >
+              {troubleWords[state.trouble].advice}
+            </Notice>
+          ) : (
+            <>
+              <Text>
+                {state.status === "asking"
+                  ? "Your browser is asking for permission. Choose “Allow”."
+                  : "Your browser will ask for permission. The sound goes to the assistant only, and only during the call."}
+              </Text>
+            </>
+          )}
+        </Stack>
+      </Card>
+      {me.offline_speech && <OfflineSpeechNotice />}
+      <Stack gap="md" align="stretch">
+        {on ? (
+          <Button size="xl" leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
+            Start the call
+          </Button>
+        ) : state.status === "trouble" ? (
+          <Button size="xl" onClick={() => start(false)}>
+            Continue by typing
+          </Button>
+        ) : (
+          <Button
+            size="xl"
+            leftSection={<IconMicrophone size={22} />}
+            loading={state.status === "asking"}
+            onClick={() => void microphone.open()}
+          >
+            Allow the microphone
+          </Button>
+        )}
+        <Text ta="center" c="dimmed">
+          {state.status !== "trouble" && (
+            <>
+              <Anchor component="button" type="button" fz="inherit" onClick={() => start(false)}>
+                Continue by typing
+              </Anchor>
+              {" · "}
+            </>
+          )}
+          <Anchor component={Link} to="/agents" fz="inherit">
+            Choose another assistant
+          </Anchor>
+        </Text>
+      </Stack>
+    </Page>
+  );
+}
