@@ -115,7 +115,7 @@ class Call:
 
     async def _prepare(self, offer_sdp: str, names: tuple[str, ...]) -> None:
         settings = self._parts.settings
-        self.connection = CallConnection(ice_servers=list(settings.ice_servers))
+        self.connection = CallConnection(ice_servers=list(settings.ice_servers), on_abuse=self._on_abuse)
         self._transport = CallTransport(self.connection)
         await self.connection.initialize(sdp=offer_sdp, type="offer")
         self._scribe = Scribe(self._parts.db, call_id=self.id)
@@ -230,8 +230,8 @@ class Call:
         """Tell the page something; it may be gone."""
         spawn(self._conversation.worker.rtvi.send_server_message(dict(message)), owner=f"notify {self.id}")
 
-    async def _on_abuse(self) -> None:
-        await self.hang_up("abuse")
+    def _on_abuse(self) -> None:
+        spawn(self.hang_up("abuse"), owner=f"abuse {self.id}")
 
     # Ending
 

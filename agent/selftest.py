@@ -91,9 +91,7 @@ def _step(settings: Settings, kind: Kind, ok: bool, found: str, started: float) 
     return Step(kind, catalog.choose(settings, kind).name, ok, found, monotonic_s() - started)
 
 
-async def _run(
-    service: FrameProcessor, frames: Sequence[Frame], wanted: type[F], last: type[Frame]
-) -> list[F]:
+async def _run(service: FrameProcessor, frames: Sequence[Frame], wanted: type[F], last: type[Frame]) -> list[F]:
     """Push `frames` through one service; the `wanted` frames it makes, until one of type `last`."""
     listener = _Listener(service, wanted, last)
     worker = PipelineWorker(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,8 @@ from loguru import logger
 from agent import webrtc
 from agent.call import CLOSING_DOWN, Call, Parts
 from agent.loop import LoopMonitor
-from agent.sdp import CandidateBudget
+from agent.sdp import MAX_CANDIDATES, CandidateBudget
+from agent.webrtc import Candidate
 from core.clock import monotonic_s
 from core.errors import AppError, Busy, Conflict, NotFound
 from core.ids import new_id
@@ -69,7 +71,7 @@ class Session:
     starting: bool = False
     over: bool = False
     budget: CandidateBudget = field(default_factory=CandidateBudget)
-    early_candidates: list[str] = field(default_factory=list)
+    early_candidates: deque[Candidate] = field(default_factory=lambda: deque(maxlen=MAX_CANDIDATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Switchboard:
         checked = webrtc.check_offer(self._settings, sdp)
         session = self._find(session_id, owner)
         if session.call is not None and pc_id == session.call.connection.pc_id:
-            return await self._renegotiate(session.call, checked, restart=restart)
+            return await self._renegotiate(session, session.call, checked, restart=restart)
         if session.call is not None or session.starting or session.over:
             raise AlreadyUsed("This session has already started its call; begin a new one")
         self._check_room(owner)
@@ -185,15 +187,18 @@ class Switchboard:
             raise
         session.call = call
         session.starting = False
+        session.budget = CandidateBudget(offer=checked)
         spawn(self._carry(session, call), owner=f"call {call.id}")
         for candidate in session.early_candidates:
-            await webrtc.add_candidate(self._settings, call.connection, candidate)
+            await webrtc.add_candidate(self._settings, call.connection, candidate, session.budget)
         session.early_candidates.clear()
         return self._answer(call)
 
-    async def _renegotiate(self, call: Call, offer_sdp: str, *, restart: bool) -> Answer:
+    async def _renegotiate(self, session: Session, call: Call, offer_sdp: str, *, restart: bool) -> Answer:
         async with call.connection.signalling:
             await call.connection.renegotiate(sdp=offer_sdp, type="offer", restart_pc=restart)
+        if restart:
+            session.budget = CandidateBudget(offer=offer_sdp)
         return self._answer(call)
 
     def _answer(self, call: Call) -> Answer:
@@ -202,16 +207,15 @@ class Switchboard:
             raise AppError("The server could not answer the offer", code="no_answer", status=500)
         return Answer(webrtc.announced(self._settings, answer["sdp"]), answer["type"], answer["pc_id"])
 
-    async def candidates(self, session_id: str, owner: Claims, candidates: Sequence[str]) -> None:
+    async def candidates(self, session_id: str, owner: Claims, candidates: Sequence[Candidate]) -> None:
         """Take trickled candidates, also those that overtake the offer.
 
         Raises: NotFound, Invalid.
         """
         session = self._find(session_id, owner)
         for candidate in candidates:
-            session.budget.spend()
             if session.call is not None:
-                await webrtc.add_candidate(self._settings, session.call.connection, candidate)
+                await webrtc.add_candidate(self._settings, session.call.connection, candidate, session.budget)
             else:
                 session.early_candidates.append(candidate)
 

@@ -41,9 +41,9 @@ class LookAheadTrack(RawAudioTrack):
         if len(audio_bytes) % size:
             raise ValueError(f"Audio must be a multiple of {size} bytes (10 ms), got {len(audio_bytes)}")
         self._chunk_queue.extend((audio_bytes[i : i + size], None) for i in range(0, len(audio_bytes), size))
-        self._room = asyncio.get_running_loop().create_future()
+        room = self._room = asyncio.get_running_loop().create_future()
         self._tell_room()
-        return self._room
+        return room
 
     def drop(self) -> None:
         """Forget what has not been played: the caller has interrupted."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from aiortc.sdp import candidate_from_sdp
 
 from agent import sdp
 from agent.datachannel import GuardedConnection
-from core.errors import Invalid
 from core.settings import Settings
 
 
 class CallConnection(GuardedConnection):
     """A peer connection that can be waited for and given up."""
 
-    def __init__(self, *, ice_servers: list[str]) -> None:
+    def __init__(self, *, ice_servers: list[str], on_abuse: Callable[[], None]) -> None:
         self._state_changed = asyncio.Event()
         self._given_up = False
-        super().__init__(ice_servers=ice_servers)
+        super().__init__(ice_servers, on_abuse=on_abuse)
         self.signalling = asyncio.Lock()
 
     @property
@@ -60,20 +61,27 @@ def announced(settings: Settings, answer_sdp: str) -> str:
     return sdp.announce(answer_sdp, address=settings.announced_ip) if settings.announced_ip else answer_sdp
 
 
-async def add_candidate(settings: Settings, connection: CallConnection, candidate: str) -> None:
-    """Add a trickled candidate; one we do not talk to, and the end-of-candidates mark, are ignored.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trickled ICE candidate as the browser sends it; an empty text marks the end of a section's list."""
 
-    The media section the browser names is not looked at: all sections share one transport (BUNDLE), and aiortc would
-    drop a candidate named for any but the first. Without an end mark ICE goes on until the call's connect timeout.
+    text: str
+    mline_index: int | None = None
+
+
+async def add_candidate(
+    settings: Settings, connection: CallConnection, candidate: Candidate, budget: sdp.CandidateBudget
+) -> None:
+    """Add a trickled candidate; one we do not talk to, one too many, and the end mark are ignored.
+
+    All media sections share the first one's transport (BUNDLE), and aiortc drops a candidate named for any other, so
+    each is given to the first. Without an end mark ICE goes on until the call's connect timeout.
 
     Raises: Invalid.
     """
-    checked = sdp.check_candidate(candidate, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
-    if not checked:
+    checked = sdp.check_candidate(candidate.text, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+    if not checked or not budget.admit(checked, mline_index=candidate.mline_index):
         return
-    try:
-        parsed = candidate_from_sdp(checked.removeprefix("candidate:"))
-    except (AssertionError, ValueError, IndexError) as error:
-        raise Invalid("The ICE candidate cannot be read", code="bad_candidate") from error
+    parsed = candidate_from_sdp(checked.removeprefix("candidate:"))
     parsed.sdpMLineIndex = 0
     await connection.add_ice_candidate(parsed)

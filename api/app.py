@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,13 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         datagrams.install(settings.udp_ports, loopback=settings.loopback)
+        await datagrams.verify()
         async with db.transaction() as session:
             orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
         if orphans:
             logger.warning("Closed {} calls that a crash had left open", orphans)
         warm_vad()
-        await smart_turn.warm()
-        await vendors.warm(settings, briefs())
+        await asyncio.gather(smart_turn.warm(), vendors.warm(settings, briefs()))
         shared.switchboard.open()
         yield
         await shared.switchboard.close()

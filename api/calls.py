@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from agent.webrtc import Candidate
 from api.deps import App, Caller, Shared
 from core.errors import Invalid
 
@@ -103,7 +104,9 @@ async def offer(session_id: str, body: OfferIn, app: App, caller: Caller) -> Ans
 @router.patch("/sessions/{session_id}/api/offer")
 async def candidates(session_id: str, body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
     """Add the browser's ICE candidates to the call."""
-    await app.switchboard.candidates(session_id, caller, [each.candidate for each in body.candidates])
+    await app.switchboard.candidates(
+        session_id, caller, [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
+    )
     return StatusOut()
 
 
@@ -129,7 +132,9 @@ async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
 async def direct_candidates(body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
     """Add ICE candidates to a call started without `/start`."""
     session_id = app.switchboard.session_of_peer(body.pc_id, caller)
-    await app.switchboard.candidates(session_id, caller, [each.candidate for each in body.candidates])
+    await app.switchboard.candidates(
+        session_id, caller, [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
+    )
     return StatusOut()
 
 

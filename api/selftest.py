@@ -35,7 +35,7 @@ async def check(settings: Settings) -> int:
         print(f"  {package:<28} {version(package)}")
 
     print("\nParts")
-    results = [await _database(settings), _pages(), _network_guard(settings), await _turns(settings)]
+    results = [await _database(settings), _pages(), await _network_guard(settings), await _turns(settings)]
     for kind in catalog.KINDS:
         choice = catalog.choose(settings, kind)
         state = catalog.readiness(settings, choice.name, kind)
@@ -82,9 +82,10 @@ def _pages() -> bool:
     return _line("pages", built, "built" if built else "not built: make web")
 
 
-def _network_guard(settings: Settings) -> bool:
+async def _network_guard(settings: Settings) -> bool:
     try:
         datagrams.install(settings.udp_ports, loopback=settings.loopback)
+        await datagrams.verify()
     except (AppError, RuntimeError) as error:
         return _line("datagram guard", False, str(error))
     return _line("datagram guard", True, "in place")

@@ -22,7 +22,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 
 from bench.ear import Bell, Ear
 from bench.microphone import Microphone, Speech
-from bench.sound import FRAME_S, Clip, Pcm, encode, load_clip
+from bench.sound import Clip, Pcm, encode, load_clip
 
 RTVI_VERSION = "2.0.0"
 PING_S = 1.0
@@ -257,11 +257,11 @@ class Caller:
         return at
 
     async def silence(self, for_s: float = 0.3, *, timeout_s: float = 30.0) -> float:
-        """Wait until nothing audible has arrived for `for_s`; when the last audible packet was over."""
+        """Wait until nothing audible has arrived for `for_s`; when the last sound ended."""
         async with asyncio.timeout(timeout_s):
             while (rest := self.ear.last_audible_s + for_s - time.monotonic()) > 0:  # noqa: ASYNC110 - it is about time
                 await asyncio.sleep(rest)
-        return self.ear.last_audible_s + FRAME_S
+        return self.ear.audible_until_s
 
     async def message(
         self,

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import numpy as np
@@ -20,10 +19,23 @@ from av import Packet
 from fastapi import FastAPI
 
 from bench.caller import Caller
-from bench.ear import Ear
+from bench.ear import Ear, Heard
 from bench.load import OVER_S, UTTERANCES, examine
 from bench.microphone import Microphone, Speech
-from bench.sound import STEP_MS, VOICE, Clip, Pcm, encode, load_clip, pilot
+from bench.sound import (
+    FRAME_S,
+    FRAME_SAMPLES,
+    STEP_MS,
+    VOICE,
+    Clip,
+    Codec,
+    Decoder,
+    Pcm,
+    encode,
+    load_clip,
+    pilot,
+    step_levels,
+)
 
 REPLY_DELAY_S = 0.4
 STOP_DELAY_S = 0.25
@@ -31,6 +43,14 @@ REPLY_S = 2.0
 HOLE_MS = 60
 STALL_S = 0.2
 TIMING_TOLERANCE_MS = 8.0
+STALL_TOLERANCE_MS = 40.0  # A busy machine stalls on its own account.
+CODECS = {
+    "stereo 96k voip (aiortc)": Codec(96_000, "stereo"),
+    "mono 48k voip": Codec(48_000),
+    "mono 32k voip": Codec(32_000),
+    "mono 24k voip, complexity 5": Codec(24_000, complexity=5),
+    "mono 24k low delay": Codec(24_000, application="lowdelay"),
+}
 RATE = 24_000
 
 
@@ -91,7 +111,7 @@ class Mirror:
         @app.post("/api/offer")
         async def offer(body: dict[str, Any]) -> dict[str, str]:
             await self._pc.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"]))
-            transceiver = self._pc.getTransceivers()[0]
+            transceiver: Any = self._pc.getTransceivers()[0]
             transceiver.direction = "sendrecv"
             transceiver.sender.replaceTrack(self.microphone)
             transceiver.receiver._handle_rtp_packet = self.ear.hear
@@ -167,12 +187,21 @@ async def _turn(caller: Caller, mirror: Mirror, name: str) -> list[Reading]:
     assert mirror.answering
     reply = examine(caller.ear.between(reply_s, quiet_s))
     assert reply
-    truth_ms = (mirror.answering.first_voiced_s - mirror.heard_last_s) * 1000
+    answered_s = mirror.answering.first_voiced_s
+    arrived_s = next(heard.at_s for heard in mirror.ear.heard if heard.at_s >= last_voiced_s)
+    voiced_ms = (mirror.heard_last_s - last_voiced_s) * 1000
     return [
-        Reading(f"voice to voice, {name}", (reply_s - last_voiced_s) * 1000, truth_ms, TIMING_TOLERANCE_MS + 20),
+        # Voiced to the sender and audible to the receiver may differ by a packet, for a faint last sound.
+        Reading(f"last voice, {name}", voiced_ms, 0, TIMING_TOLERANCE_MS + 20),
+        Reading(
+            f"voice to voice, {name}",
+            (reply_s - last_voiced_s) * 1000,
+            (answered_s - arrived_s) * 1000,
+            TIMING_TOLERANCE_MS,
+        ),
         Reading(f"reply length, {name}", reply.audible_s * 1000, REPLY_S * 1000, 2 * STEP_MS),
         Reading(f"silence in a whole reply, {name}", reply.silence_ms, 0, 0),
-        Reading(f"underrun in a punctual reply, {name}", reply.underrun_ms, 0, 0),
+        Reading(f"underrun in a punctual reply, {name}", reply.underrun_ms, 0, STALL_TOLERANCE_MS),
     ]
 
 
@@ -202,20 +231,26 @@ async def _fault(caller: Caller, mirror: Mirror, name: str, hole_ms: int, stall_
     underrun_ms = max(0.0, stall_s * 1000 - 60)
     return [
         Reading(f"silence in a reply with a {name}", reply.silence_ms, hole_ms, 2 * STEP_MS),
-        Reading(f"underrun in a reply with a {name}", reply.underrun_ms, underrun_ms, 25 if stall_s else 0),
+        Reading(f"underrun in a reply with a {name}", reply.underrun_ms, underrun_ms, STALL_TOLERANCE_MS),
     ]
 
 
 def codec_readings() -> list[Reading]:
     """Does any codec setting in use make a whole reply look broken, or hide a hole? No network involved."""
-    from bench.codecs import SETTINGS, through
-
     readings: list[Reading] = []
-    for name, setting in SETTINGS.items():
+    for name, codec in CODECS.items():
         for hole_ms in (0, 10, 20, HOLE_MS):
-            reply = examine(through(_with_hole(hole_ms), RATE, setting))
+            decoder = Decoder()
+            clip = encode(_with_hole(hole_ms), RATE, codec)
+            packets = [
+                Heard(index * FRAME_S, index * FRAME_SAMPLES, step_levels(decoder.decode(payload)))
+                for index, payload in enumerate(clip.packets)
+            ]
+            reply = examine(packets)
             assert reply
-            readings.append(Reading(f"{hole_ms} ms hole, {name}", reply.silence_ms, hole_ms, STEP_MS if hole_ms else 0))
+            readings.append(
+                Reading(f"{hole_ms} ms hole, {name}", reply.silence_ms, hole_ms, 2 * STEP_MS if hole_ms else 0)
+            )
     return readings
 
 

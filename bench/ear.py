@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from aiortc.rtp import RtpPacket
 
-from bench.sound import AUDIBLE_RMS, FRAME_S, Decoder, Pcm, step_levels
+from bench.sound import AUDIBLE_RMS, FRAME_S, STEP_MS, Decoder, Pcm, step_levels
 
 KEPT_PACKETS = 60_000  # 20 minutes of continuous speech.
 
@@ -59,12 +59,22 @@ class Bell:
 
 
 class Ear:
-    """Decodes what arrives as it arrives and remembers when it was audible."""
+    """Decodes what arrives as it arrives and remembers when it was audible.
+
+    Attributes:
+        heard: Every packet, oldest first, as far as they are kept.
+        first_packet_s: When the first packet arrived.
+        last_audible_s: When the last audible packet arrived.
+        audible_until_s: When its last audible 5 ms were over, had they been played at once.
+        lost: Packets missing from the sequence.
+        bell: Rings for every packet.
+    """
 
     def __init__(self, record_s: float = 0.0) -> None:
         self.heard: deque[Heard] = deque(maxlen=KEPT_PACKETS)
         self.first_packet_s: float | None = None
         self.last_audible_s = 0.0
+        self.audible_until_s = 0.0
         self.lost = 0
         self.bell = Bell()
         self._audible_at: list[float] = []
@@ -91,6 +101,8 @@ class Ear:
         self._pcm.append(pcm)
         if heard.audible:
             self.last_audible_s = now
+            loud = max(step for step, level in enumerate(heard.levels) if level > AUDIBLE_RMS)
+            self.audible_until_s = now + (loud + 1) * STEP_MS / 1000
             self._audible_at.append(now)
             if len(self._audible_at) > KEPT_PACKETS:
                 del self._audible_at[: KEPT_PACKETS // 2]

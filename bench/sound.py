@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from av import AudioFrame, AudioResampler, Packet
@@ -25,6 +25,19 @@ AUDIBLE_RMS = 0.01  # -40 dBFS: below every spoken syllable, above codec noise.
 VOICE = Path(__file__).parent / "data" / "voice"
 
 Pcm = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How an Opus encoder is set."""
+
+    bit_rate: int
+    layout: Literal["mono", "stereo"] = "mono"
+    application: Literal["voip", "audio", "lowdelay"] = "voip"
+    complexity: int = 10
+
+
+MICROPHONE = Codec(48_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ def load_clip(path: Path) -> Clip:
     return encode(*read_wav(path))
 
 
-def encode(pcm: Pcm, rate: int) -> Clip:
+def encode(pcm: Pcm, rate: int, codec: Codec = MICROPHONE) -> Clip:
     """Encode mono samples at any rate into 20 ms Opus packets, the last one padded with silence."""
     frames = list(_frames(pcm, rate))
     levels = np.array([rms(frame) for frame in frames])
@@ -69,13 +82,13 @@ def encode(pcm: Pcm, rate: int) -> Clip:
     if not len(voiced):
         raise ValueError("the clip is silent")
     tail = np.zeros(FRAME_SAMPLES, np.int16)  # Pushes the encoder's look-ahead of 6.5 ms out.
-    return Clip(tuple(_packets([*frames, tail])), int(voiced[0]), int(voiced[-1]))
+    return Clip(tuple(_packets([*frames, tail], codec)), int(voiced[0]), int(voiced[-1]))
 
 
 @lru_cache(maxsize=1)
 def silent_packet() -> bytes:
     """20 ms of digital silence as a settled encoder sends it."""
-    return list(_packets([np.zeros(FRAME_SAMPLES, np.int16)] * 10))[-1]
+    return list(_packets([np.zeros(FRAME_SAMPLES, np.int16)] * 10, MICROPHONE))[-1]
 
 
 def _frames(pcm: Pcm, rate: int) -> Iterable[Pcm]:
@@ -89,16 +102,17 @@ def _frames(pcm: Pcm, rate: int) -> Iterable[Pcm]:
         yield np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
 
 
-def _packets(frames: Iterable[Pcm]) -> Iterable[bytes]:
+def _packets(frames: Iterable[Pcm], codec: Codec) -> Iterable[bytes]:
     encoder = cast(AudioCodecContext, CodecContext.create("libopus", "w"))
-    encoder.bit_rate = 48_000
+    encoder.bit_rate = codec.bit_rate
     encoder.format = "s16"
-    encoder.layout = "mono"
+    encoder.layout = codec.layout
     encoder.sample_rate = RATE
     encoder.time_base = Fraction(1, RATE)
-    encoder.options = {"application": "voip"}
+    encoder.options = {"application": codec.application, "compression_level": str(codec.complexity)}
+    channels = 2 if codec.layout == "stereo" else 1
     for index, samples in enumerate(frames):
-        frame = AudioFrame.from_ndarray(samples[np.newaxis, :], format="s16", layout="mono")
+        frame = AudioFrame.from_ndarray(np.repeat(samples, channels)[np.newaxis, :], format="s16", layout=codec.layout)
         frame.sample_rate = RATE
         frame.pts = index * FRAME_SAMPLES
         frame.time_base = Fraction(1, RATE)

@@ -23,7 +23,7 @@ from core.errors import AppError, Busy, Invalid
 T = TypeVar("T")
 
 LOCK_WAIT_S = 5
-STATEMENT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 5
 POOL_SIZE = 10
 SQLITE_READERS = 4
 
@@ -209,6 +209,7 @@ class Database:
         """
         with _translated():
             async with self._writing() as session, session.begin():
+                await _connected(session)
                 yield session
 
     @asynccontextmanager
@@ -219,6 +220,7 @@ class Database:
         """
         with _translated():
             async with self._reading() as session:
+                await _connected(session)
                 yield session
 
     async def close(self) -> None:
@@ -226,6 +228,14 @@ class Database:
         await self._writer.dispose()
         if self._reader.sync_engine.pool is not self._writer.sync_engine.pool:
             await self._reader.dispose()
+
+
+async def _connected(session: AsyncSession) -> None:
+    """Take a connection now: what the network says then is the server's fault, not the block's."""
+    try:
+        await session.connection()
+    except OSError as error:  # refused, no such host or socket, timed out
+        raise _busy() from error
 
 
 @contextmanager
@@ -284,7 +294,7 @@ def _sqlite_transactions(engine: sa.Engine, *, begin: str, query_only: bool = Fa
     """Set up connections of `engine`, and begin transactions ourselves: the driver would begin them too late."""
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
+    def _set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
@@ -296,7 +306,7 @@ def _sqlite_transactions(engine: sa.Engine, *, begin: str, query_only: bool = Fa
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
+    def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
 
@@ -310,7 +320,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": LOCK_WAIT_S,
-            "command_timeout": STATEMENT_TIMEOUT_S + LOCK_WAIT_S,  # a server that answers nothing at all
+            "command_timeout": STATEMENT_TIMEOUT_S + 1,  # for a server that answers nothing at all
             "server_settings": {
                 "application_name": "parley",
                 "timezone": "UTC",

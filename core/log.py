@@ -24,8 +24,8 @@ _SECRETS = (
     (re.compile(r"\b\d(?:[ -]?\d){8,18}\b"), "[digits]"),
 )
 
-# These repeat transcripts, messages and SDP in their lines below WARNING.
-_TALKATIVE = ("pipecat", "aiortc", "aioice")
+# The media libraries repeat transcripts, messages and SDP in their lines below WARNING; alembic only chats.
+_TALKATIVE = ("pipecat", "aiortc", "aioice", "alembic")
 
 
 def setup(level: str = "INFO", *, json: bool = False) -> None:

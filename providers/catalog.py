@@ -17,7 +17,7 @@ from core.settings import Settings
 from providers.base import Brief, Kind, Readiness
 
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
-_NOT_VENDORS = {"base", "catalog", "expand", "phrases"}
+_NOT_VENDORS = {"base", "catalog", "expand", "local", "phrases"}
 _LAST = "offline"
 """Needs neither key nor network; chosen when nothing better is ready."""
 

@@ -1,7 +1,7 @@
 import { Button, Center, Group, Loader, Text } from "@mantine/core";
 import { IconLogout } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { Navigate, Outlet, useMatch, useNavigate } from "react-router";
 
@@ -24,6 +24,7 @@ export function PortalLayout() {
   const value = useMemo(() => me && { me, microphone, call, setCall }, [me, microphone, call]);
 
   useEffect(() => () => microphone.close(), [microphone]);
+  useHangUpOnLeaving(call);
 
   if (error instanceof ApiError && error.status === 401) {
     const reason: CodePageReason = "expired";
@@ -50,6 +51,16 @@ export function PortalLayout() {
       <Loader aria-label="Loading" />
     </Center>
   );
+}
+
+/** Going to another page by the browser's own buttons ends the call as surely as the button for it. */
+function useHangUpOnLeaving(call: LiveCall | null): void {
+  const inCall = useMatch("/call/:agentId") !== null;
+  const wasInCall = useRef(inCall);
+  useEffect(() => {
+    if (wasInCall.current && !inCall) void call?.end("hangup");
+    wasInCall.current = inCall;
+  }, [inCall, call]);
 }
 
 function HeaderTools({ uses }: { uses: number | null }) {

@@ -1,11 +1,11 @@
 import { Anchor, Button, Card, Loader, Select, Stack, Text } from "@mantine/core";
 import { IconMicrophone, IconPhone } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useSyncExternalStore } from "react";
+import { useEffect, useRef, useSyncExternalStore } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { agentsQuery, type Agent } from "../api/queries";
-import { LevelMeter } from "../call/LevelMeter";
+import { HeardCheck } from "../call/LevelMeter";
 import { LiveCall } from "../call/live-call";
 import { Microphone, troubleWords } from "../call/microphone";
 import { LoadFault } from "../components/LoadFault";
@@ -40,13 +40,19 @@ function Ready({ agent }: { agent: Agent }) {
   const navigate = useNavigate();
   const state = useSyncExternalStore(microphone.subscribe, microphone.snapshot);
 
+  const started = useRef(false);
+
   useEffect(() => {
     void Microphone.isAllowed().then((allowed) => {
       if (allowed && microphone.state.status === "off") void microphone.open();
     });
+    return () => {
+      if (!started.current) microphone.close();
+    };
   }, [microphone]);
 
   function start(withMicrophone: boolean) {
+    started.current = true;
     if (!withMicrophone) microphone.close();
     const call = new LiveCall(agent, microphone, withMicrophone);
     setCall(call);
@@ -66,12 +72,7 @@ function Ready({ agent }: { agent: Agent }) {
         <Stack gap="md" mih={148} justify="center">
           {on ? (
             <>
-              <div>
-                <Text fw={600} mb={8} id="level-label">
-                  How loud you are
-                </Text>
-                <LevelMeter stream={state.stream} size="lg" label="How loud you are" />
-              </div>
+              <HeardCheck stream={state.stream} />
               <Select
                 label="Microphone"
                 data={state.devices.map((device, index) => ({
@@ -97,13 +98,11 @@ function Ready({ agent }: { agent: Agent }) {
               {troubleWords[state.trouble].advice}
             </Notice>
           ) : (
-            <>
-              <Text>
-                {state.status === "asking"
-                  ? "Your browser is asking for permission. Choose “Allow”."
-                  : "Your browser will ask for permission. The sound goes to the assistant only, and only during the call."}
-              </Text>
-            </>
+            <Text>
+              {state.status === "asking"
+                ? "Your browser is asking for permission. Choose “Allow”."
+                : "Your browser will ask for permission. The sound goes to the assistant only, and only during the call."}
+            </Text>
           )}
         </Stack>
       </Card>

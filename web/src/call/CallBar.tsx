@@ -1,0 +1,61 @@
+import { Group, Text, Title, Tooltip, UnstyledButton } from "@mantine/core";
+import { useInterval } from "@mantine/hooks";
+import { useEffect, useState } from "react";
+
+import { duration } from "../components/format";
+import classes from "./CallBar.module.css";
+import type { CallState, LiveCall } from "./live-call";
+import { qualityInWords, type Grade } from "./quality";
+
+/** Who one is talking to, for how long, and how good the line is. */
+export function CallBar({ call, state }: { call: LiveCall; state: CallState }) {
+  return (
+    <div className={classes.bar}>
+      <Group justify="space-between" wrap="nowrap" gap="sm" className={classes.inner}>
+        <Title order={1} fz="lg" lineClamp={1}>
+          {call.agent.name}
+        </Title>
+        <Group gap="md" wrap="nowrap">
+          <Line state={state} />
+          <Elapsed since={state.startedAt} />
+        </Group>
+      </Group>
+    </div>
+  );
+}
+
+const WORDS: Record<Grade, string> = {
+  good: "Good line",
+  fair: "Fair line",
+  poor: "Poor line",
+  lost: "Reconnecting",
+};
+
+function Line({ state }: { state: CallState }) {
+  const { quality } = state;
+  const words = state.phase === "connecting" ? "Connecting" : quality ? WORDS[quality.grade] : "Connected";
+  return (
+    <Tooltip label={quality ? qualityInWords(quality) : "Measuring"}>
+      <UnstyledButton className={classes.line} aria-label={`${words}: ${quality ? qualityInWords(quality) : "measuring"}`}>
+        <span className={classes.dot} data-grade={quality?.grade ?? "none"} aria-hidden />
+        <Text component="span" fz="sm">
+          {words}
+        </Text>
+      </UnstyledButton>
+    </Tooltip>
+  );
+}
+
+function Elapsed({ since }: { since: number | null }) {
+  const [now, setNow] = useState(() => Date.now());
+  const { start, stop } = useInterval(() => setNow(Date.now()), 1000);
+  useEffect(() => {
+    start();
+    return stop;
+  }, [start, stop]);
+  return (
+    <Text component="time" fz="sm" className={`figures ${classes.elapsed}`} aria-label="Length of the call" role="timer">
+      {since === null ? "0:00" : duration(now - since)}
+    </Text>
+  );
+}

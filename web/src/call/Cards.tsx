@@ -1,0 +1,76 @@
+import { Card as Surface, Stack, Table, Text, Title } from "@mantine/core";
+
+import { day, money } from "../components/format";
+import type { BalanceCard, Card, TransactionsCard } from "./cards";
+import classes from "./Cards.module.css";
+
+/** What the call touches, beside what is said. */
+export function Cards({ cards }: { cards: readonly Card[] }) {
+  return (
+    <aside className={classes.cards} aria-label="What this call is about" tabIndex={0}>
+      <Stack gap="md">
+        {cards.map((card) => (
+          <Surface key={`${card.kind} ${card.account}`} withBorder padding="md" radius="lg" className={classes.card}>
+            {card.kind === "balance" ? <Balance card={card} /> : <Transactions card={card} />}
+          </Surface>
+        ))}
+      </Stack>
+    </aside>
+  );
+}
+
+function Balance({ card }: { card: BalanceCard }) {
+  return (
+    <>
+      <Title order={2} fz="md" fw={600}>
+        {card.account}
+      </Title>
+      <Text c="dimmed" fz="sm">
+        Balance
+      </Text>
+      <Text className="figures" fz="1.75rem" fw={650} lh={1.3}>
+        {money(card.balance_minor, card.currency)}
+      </Text>
+    </>
+  );
+}
+
+function Transactions({ card }: { card: TransactionsCard }) {
+  return (
+    <>
+      <Title order={2} fz="md" fw={600}>
+        {card.account}
+      </Title>
+      <Text c="dimmed" fz="sm" mb={4}>
+        Latest transactions
+      </Text>
+      {card.lines.length === 0 ? (
+        <Text>There are no transactions on this account yet.</Text>
+      ) : (
+        <Table verticalSpacing={8} horizontalSpacing={0} className={classes.table}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Date</Table.Th>
+              <Table.Th>What for</Table.Th>
+              <Table.Th ta="right">Amount</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody className="figures">
+            {card.lines.map((line, index) => (
+              <Table.Tr key={`${line.at} ${index}`}>
+                <Table.Td className={classes.date}>{day(line.at)}</Table.Td>
+                <Table.Td className={classes.description}>{line.description}</Table.Td>
+                <Table.Td ta="right" className={classes.amount}>
+                  {money(line.amount_minor, card.currency, "always")}
+                  <Text component="span" display="block" fz="xs" c="dimmed">
+                    {money(line.balance_after_minor, card.currency)} after
+                  </Text>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+    </>
+  );
+}
