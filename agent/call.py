@@ -236,9 +236,11 @@ class Call:
     # Ending
 
     def _note_reason(self, reason: str) -> None:
-        """The first reason given is the one recorded."""
+        """The first reason given is the one recorded, and the page is told while it still listens."""
         if self._reason is None:
             self._reason = reason
+            if self._runner is not None:
+                self._notify({"type": "call-ended", "reason": reason})
 
     async def hang_up(self, reason: str) -> None:
         """End the call at once; `run` does the closing."""

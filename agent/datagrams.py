@@ -152,7 +152,7 @@ class GuardedConnection(aioice.ice.Connection):
 
     def data_received(self, data: bytes, component: int) -> None:
         """Queue a datagram for DTLS, unless it is none of its kinds or too many wait already."""
-        if data[0] <= MAX_STUN_BYTE:
+        if not data or data[0] <= MAX_STUN_BYTE:
             dropped["malformed"] += 1
         elif self._queue.qsize() >= MAX_QUEUED:
             dropped["queue_full"] += 1
@@ -247,7 +247,7 @@ class GuardedSctpTransport(RTCSctpTransport):
             dropped["sctp"] += 1
             if self.state != "closed":
                 logger.warning("A data channel was closed: its peer sends more than it may")
-                await self._abort()
+                await self.stop()
             return
         await super()._receive_data_chunk(chunk)
 
@@ -307,9 +307,9 @@ async def verify() -> None:
         (connection_class, "add_remote_candidate", ["self", "remote_candidate"]),
         (connection_class, "get_component_candidates", ["self", "component", "addresses", "timeout"]),
         (sctp_class, "_receive_data_chunk", ["self", "chunk"]),
-        (sctp_class, "_abort", ["self"]),
+        (sctp_class, "stop", ["self"]),
     ):
-        method: Callable[..., Any] | None = getattr(owner, name, None)
+        method: Callable[..., Any] | None = vars(owner).get(name)
         if method is None or list(inspect.signature(method).parameters) != parameters:
             raise RuntimeError(_moved(f"{owner.__module__}.{owner.__qualname__}.{name}"))
     await _try_out()

@@ -28,7 +28,6 @@ class LoopMonitor:
     @property
     def lag_ms(self) -> float:
         """95th percentile of the lateness over the last five seconds, in milliseconds."""
-        if not self._late_ms:
-            return 0.0
-        ordered = sorted(self._late_ms)
-        return ordered[int(len(ordered) * 0.95)]
+        # The five latest of a hundred samples do not count, so one stall does not turn callers away.
+        worst = sorted(self._late_ms, reverse=True)
+        return worst[WINDOW // 20] if len(worst) > WINDOW // 20 else 0.0

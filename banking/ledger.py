@@ -243,7 +243,7 @@ async def statement(
             counterparty=entry.counterparty,
             narration=entry.narration,
         )
-        for entry, posting in (await db.execute(query)).tuples()
+        for entry, posting in await db.execute(query)
     ]
 
 

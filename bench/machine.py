@@ -12,21 +12,21 @@ from pathlib import Path
 
 
 @contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """Start processes inside this block to have them, and all their threads, on one core."""
+def pinned(cores: set[int] | None) -> Iterator[None]:
+    """Start processes inside this block to have them, and all their threads and children, on these cores."""
     before = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+    if cores:
+        os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
 
 
-def cores() -> tuple[int | None, int | None]:
-    """A core for the server and another for the callers; none where there is only one."""
+def split() -> tuple[set[int] | None, set[int] | None]:
+    """A core for the server and another for the callers; `None` where there is only one."""
     usable = sorted(os.sched_getaffinity(0))
-    return (usable[0], usable[1]) if len(usable) >= 2 else (None, None)
+    return ({usable[0]}, {usable[1]}) if len(usable) >= 2 else (None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ background task per call.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aioice.ice
 from fastapi import BackgroundTasks, FastAPI
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import LLMRunFrame
@@ -77,5 +77,6 @@ def create_app() -> FastAPI:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="pipecat's quickstart pipeline with instant vendors")
-    serve(parser, create_app)
+    # Media stays on loopback, also where the machine has no other interface.
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]  # noqa: ARG005 - the library's names
+    serve("pipecat's quickstart pipeline with instant vendors", lambda _port: (create_app(), {}))

@@ -10,24 +10,28 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import aioice.ice
 import uvicorn
 from loguru import logger
 
 from bench.probe import Probe
 
 
-def serve(parser: argparse.ArgumentParser, build: Callable[[], Any]) -> None:
-    """Parse `--port`, build the app, print `{"url", "pid"}` as one line, serve until stopped."""
+def serve(what: str, build: Callable[[int], tuple[Any, dict[str, Any]]]) -> None:
+    """Serve until stopped; first print one line of JSON with `url`, `pid` and what `build` adds.
+
+    Args:
+        what: Description of the program.
+        build: Makes the app and what else a caller needs to know, from the port.
+    """
+    parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     args = parser.parse_args()
-    # Media stays on this machine, also where there is no other interface.
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]  # noqa: ARG005 - the library's names
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
-    app = Probe(build())
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", args.port))
-    print(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}", "pid": os.getpid()}), flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
+    port = listener.getsockname()[1]
+    app, also = build(port)
+    print(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": os.getpid(), **also}), flush=True)
+    uvicorn.Server(uvicorn.Config(Probe(app), log_level="warning", access_log=False)).run(sockets=[listener])

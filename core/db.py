@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -19,6 +19,9 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import AppError, Busy, Invalid
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 T = TypeVar("T")
 
@@ -182,7 +185,7 @@ class Database:
 
         Raises: ValueError for another kind of database, or SQLite in memory (each connection would have its own).
         """
-        self.url = _async_url(url)
+        self.url = async_url(url)
         if self.url.get_backend_name() == "sqlite":
             self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=SQLITE_READERS, query_only=True)
@@ -266,7 +269,11 @@ def _busy() -> Busy:
     return Busy("The server is busy. Please try again in a moment.", spoken="One moment, please.", retry_after_s=2)
 
 
-def _async_url(url: str) -> URL:
+def async_url(url: str) -> URL:
+    """Check a database URL and give it the driver we use.
+
+    Raises: ValueError for another database than a SQLite file or Postgres.
+    """
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -366,7 +373,7 @@ def migrate(url: str, revision: str = "head") -> None:
     from alembic import command
 
     def run(connection: Connection) -> None:
-        config = _alembic()
+        config = alembic_config()
         config.attributes["connection"] = connection
         current = _current(connection)
         if revision == "base":
@@ -377,10 +384,10 @@ def migrate(url: str, revision: str = "head") -> None:
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             assert not broken, f"the migration left dangling references: {broken[:3]}"
 
-    parsed = _async_url(url)
+    parsed = async_url(url)
     if parsed.get_backend_name() == "sqlite":
         _private_file(Path(str(parsed.database)))
-    _with_connection(parsed, run)
+    on_connection(parsed, run)
 
 
 def needs_migration(url: str) -> bool:
@@ -388,10 +395,10 @@ def needs_migration(url: str) -> bool:
 
     Raises: SchemaTooNew.
     """
-    parsed = _async_url(url)
+    parsed = async_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return True
-    return _with_connection(parsed, _current) != _head()
+    return on_connection(parsed, _current) != _head()
 
 
 def _current(connection: Connection) -> str | None:
@@ -399,7 +406,7 @@ def _current(connection: Connection) -> str | None:
     from alembic.script import ScriptDirectory
 
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if current is not None and current not in known:
         raise SchemaTooNew("The database belongs to a newer release of this program. Install that release.")
     return current
@@ -408,10 +415,11 @@ def _current(connection: Connection) -> str | None:
 def _head() -> str | None:
     from alembic.script import ScriptDirectory
 
-    return ScriptDirectory.from_config(_alembic()).get_current_head()
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
-def _alembic() -> Any:
+def alembic_config() -> Config:
+    """Where the revisions are; `attributes["connection"]` must be set before a command runs them."""
     from alembic.config import Config
 
     config = Config()
@@ -421,8 +429,8 @@ def _alembic() -> Any:
     return config
 
 
-def _with_connection(url: URL, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one transaction that no other migration shares."""
+def on_connection(url: URL, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction that no other migration shares. Blocking, as `migrate`."""
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=sa.pool.NullPool)
         # Rebuilding a table in batch mode drops the old one; with enforcement on, that would delete what refers to it.

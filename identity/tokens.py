@@ -126,7 +126,7 @@ class Tokens:
             return _claims(claims)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("Your log-in has expired. Please log in again.", code="token_expired") from None
-        except (jwt.InvalidTokenError, UnicodeError):
+        except (jwt.InvalidTokenError, ValueError, OverflowError, OSError):  # also texts and moments that cannot be
             raise Unauthorized("Please log in.") from None
 
 

@@ -117,7 +117,7 @@ def _number(found: re.Match[str]) -> str:
     number = found["number"]
     digits = number.replace(",", "")
     whole = digits.partition(".")[0]
-    if "." not in digits and (whole[0] == "0" != whole or ("," not in number and len(whole) > 6)):
+    if "." not in digits and ((whole != "0" and whole[0] == "0") or ("," not in number and len(whole) > 6)):
         return say_digits(whole)
     if len(whole) > 15:
         return say_digits(digits)
@@ -129,7 +129,7 @@ def _capitals(found: re.Match[str]) -> str:
     word = found["word"]
     if word not in _SPELLED and set(word) & set("AEIOUY"):
         return found[0]
-    return ".".join(word) + "." + ("s" if found["plural"] else "")
+    return " ".join(word) + ("'s" if found["plural"] else "")
 
 
 def _abbreviation(found: re.Match[str]) -> str:

@@ -137,7 +137,7 @@ EVERYDAY = Phrases(
         Intent(
             "no",
             (
-                "(no|nope|nah|no no|not really|no please|no don't|wrong|that's wrong|that is wrong|incorrect|not that|no not that|that's not right|that is not correct|i don't think so|i do not|negative|nahi) [sir|madam|please]",
+                "(no|nope|nah|no no|not really|no thanks|no thank you|no please|no don't|wrong|that's wrong|that is wrong|incorrect|not that|no not that|that's not right|that is not correct|i don't think so|i do not|negative|nahi) [sir|madam|please]",
                 "(no|no no) (that's wrong|that's not it|that's not what i want|that's not what i said|i don't|it isn't|not that one|wrong one)",
             ),
             reply="All right. What would you like instead?",
@@ -173,13 +173,14 @@ EVERYDAY = Phrases(
             "goodbye",
             (
                 "(bye|goodbye|good bye|bye bye|see you|see you later|see you soon|farewell|take care|so long|talk to you later|good night|have a good day|have a nice day|cheerio|ta ta) [then|now|sir|madam|bye]",
-                "(okay|ok|alright|thanks|thank you|right|great|fine|no thanks|no thank you|no) (bye|goodbye|bye bye|bye for now|that's all|that is all|that will be all|that's it|i'm done|nothing else|i'm finished)",
+                "(okay|ok|alright|thanks|thank you|right|great|fine|no) (bye|goodbye|bye bye|bye for now|that's all|that is all|that will be all|that's it|i'm done|nothing else|i'm finished)",
                 "(that's all|that is all|that will be all|that'll be all|that was all|that's it|that is it|that's everything) [thanks|thank you|for now|for today|i needed|i wanted|bye|goodbye]",
                 "(nothing else|nothing more|no nothing|no nothing else|nothing|i don't need anything else|no more questions|no further questions) [thanks|thank you|for now|bye]",
                 "(i'm done|i am done|we're done|i'm finished|i'm good|i'm all set|all done|all good) [thanks|thank you|now|bye|here]",
                 "(hang up|end the call|end call|end this call|finish the call|disconnect|stop the call|cut the call|put the phone down|you can hang up|close the call|quit|exit) [please|now]",
                 "i (have to|need to|must|should|gotta|want to|would like to) (go|leave|run|hang up|end the call|go now) [now|bye]",
-                "(no thanks|no thank you|no that's all|no i'm fine|no i'm good) [bye|goodbye]",
+                "(no thanks|no thank you) (bye|goodbye|bye bye)",
+                "(no that's all|no i'm fine|no i'm good) [bye|goodbye|thanks|thank you]",
             ),
         ),
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from difflib import SequenceMatcher
@@ -164,6 +164,11 @@ class Ear:
             entity.name: {words_of(way): value for value, ways in entity.values.items() for way in ways}
             for entity in phrases.entities
         }
+
+    @property
+    def declared(self) -> Set[str]:
+        """Names of the entities the agent type declares."""
+        return self._ways.keys()
 
     def find(self, entity: str, words: Sequence[str], *, today: date | None = None) -> list[Span]:
         """The values of one entity, in the order said, without overlap.

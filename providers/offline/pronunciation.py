@@ -6,6 +6,7 @@ From the bundled dictionary where it has the word, else from espeak-ng's phoneme
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 from loguru import logger
@@ -15,12 +16,14 @@ from providers.offline import espeak, sphinx
 _IPA = {
     "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ɔɪ": "OY", "tʃ": "CH", "dʒ": "JH", "ɪŋ": "IH NG",
     "ɑː": "AA", "ɔː": "AO", "iː": "IY", "uː": "UW", "ɜː": "ER", "ɚ": "ER", "ɝ": "ER", "əl": "AH L", "ən": "AH N",
-    "oːɹ": "AO R", "ɔːɹ": "AO R", "ɑːɹ": "AA R", "ɛɹ": "EH R", "ɪɹ": "IH R", "ʊɹ": "UH R", "aɪɚ": "AY ER", "aɪə": "AY AH",
+    "oːɹ": "AO R", "ɔːɹ": "AO R", "ɑːɹ": "AA R", "ɛɹ": "EH R", "ɪɹ": "IH R", "ʊɹ": "UH R",
+    "aɪɚ": "AY ER", "aɪə": "AY AH",
     "iə": "IY AH", "iɪ": "IY IH", "juː": "Y UW", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "æ": "AE", "a": "AA", "ɑ": "AA",
     "ɒ": "AA", "ɔ": "AO", "o": "OW", "oː": "OW", "ɛ": "EH", "e": "EY", "ɪ": "IH", "ᵻ": "IH", "i": "IY", "ʊ": "UH",
     "u": "UW", "b": "B", "d": "D", "ð": "DH", "f": "F", "ɡ": "G", "g": "G", "h": "HH", "j": "Y", "k": "K", "l": "L",
     "ɬ": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ɹ": "R", "r": "R", "ɾ": "T", "s": "S", "ʃ": "SH", "t": "T",
-    "θ": "TH", "v": "V", "w": "W", "x": "K", "z": "Z", "ʒ": "ZH", "ç": "SH", "ɲ": "N Y", "ʎ": "L Y", "y": "UW", "ø": "ER",
+    "θ": "TH", "v": "V", "w": "W", "x": "K", "z": "Z", "ʒ": "ZH", "ç": "SH", "ɲ": "N Y", "ʎ": "L Y", "y": "UW",
+    "ø": "ER",
     "ʔ": "", "n̩": "AH N", "l̩": "AH L",
 }  # fmt: skip
 _LONGEST = max(map(len, _IPA))
@@ -28,7 +31,8 @@ _NOT_PHONES = re.compile("[ˈˌ_‿.̩̃ʲ]|\\([a-z-]+\\)")
 
 _LETTERS = {
     "tch": "CH", "sch": "SH", "igh": "AY", "tion": "SH AH N", "ough": "AO", "augh": "AO",
-    "ai": "EY", "ay": "EY", "au": "AO", "aw": "AO", "ar": "AA R", "bb": "B", "ch": "CH", "ck": "K", "dd": "D", "dh": "D",
+    "ai": "EY", "ay": "EY", "au": "AO", "aw": "AO", "ar": "AA R", "bb": "B", "ch": "CH", "ck": "K", "dd": "D",
+    "dh": "D",
     "ea": "IY", "ee": "IY", "ei": "EY", "er": "ER", "eu": "UW", "ew": "UW", "ey": "IY", "ff": "F", "gg": "G", "gh": "G",
     "ie": "IY", "ir": "ER", "jh": "JH", "kh": "K", "kn": "N", "ll": "L", "mm": "M", "ng": "NG", "nn": "N", "oa": "OW",
     "oi": "OY", "oo": "UW", "or": "AO R", "ou": "AW", "ow": "OW", "oy": "OY", "ph": "F", "pp": "P", "qu": "K W",
@@ -50,6 +54,12 @@ def of(words: Collection[str]) -> dict[str, list[str]]:
     """
     known = _dictionary(words)
     return known | {word: guess for word in sorted(set(words) - known.keys()) if (guess := guesses(word))}
+
+
+def letters(text: str) -> str:
+    """`text` as the recogniser spells words: lower case, accents removed, words of letters and apostrophes."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(re.findall(r"[a-z]+(?:'[a-z]+)*", "".join(c for c in plain if not unicodedata.combining(c))))
 
 
 def guesses(word: str) -> list[str]:
@@ -95,9 +105,9 @@ def _longest_first(text: str, table: dict[str, str], longest: int) -> str:
 def _variants(word: str, phones: str) -> list[str]:
     """Other ways an unknown word, most often a name, is said: foreign vowels are where espeak-ng errs."""
     found: list[str] = []
-    if word[:1] != "" and word.endswith("a") and phones.endswith("AE"):
+    if word.endswith("a") and phones.endswith("AE"):
         found.append(phones[:-2] + "AH")
-    for ours, theirs in (("AY", "IY"), ("AE", "AA"), ("IH", "IY"), ("EY", "AA")):
+    for ours, theirs in (("AY", "IY"), ("UH", "UW"), ("AE", "AA"), ("IH", "IY"), ("EY", "AA")):
         if f" {ours} " in f" {phones} ":
             found.append(f" {phones} ".replace(f" {ours} ", f" {theirs} ").strip())
     return [variant for variant in dict.fromkeys(found) if variant != phones][:3]

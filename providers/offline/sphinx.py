@@ -176,7 +176,13 @@ class Decoder:
             self._decoder = None
 
     def load(
-        self, model: Path, dictionary: Path, *, tag: str, members: Mapping[str, float], words: Mapping[str, Sequence[str]]
+        self,
+        model: Path,
+        dictionary: Path,
+        *,
+        tag: str,
+        members: Mapping[str, float],
+        words: Mapping[str, Sequence[str]],
     ) -> None:
         """Listen with another language model from now on.
 

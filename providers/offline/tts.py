@@ -120,6 +120,8 @@ class EspeakTTSService(TTSService):
                     yield self._audio(chunk.audio, context_id)
         except espeak.EspeakError as error:
             yield ErrorFrame(error=f"{self} cannot speak: {error}")
+            # Nobody else ends a reply whose last sentence failed, and what follows it would wait for a timeout.
+            await self.remove_audio_context(context_id)
 
     async def on_audio_context_interrupted(self, context_id: str) -> None:
         """Forget the reply; its synthesis ended with the task that ran it."""

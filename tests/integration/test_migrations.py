@@ -33,7 +33,7 @@ def test_the_migrated_schema_is_what_the_models_say(database_url: str) -> None:
 
     migrate(database_url)
     assert len(Base.metadata.tables) >= 9
-    assert core_db._with_connection(core_db._async_url(database_url), compare) == []
+    assert core_db.on_connection(core_db.async_url(database_url), compare) == []
 
 
 async def test_down_and_up_again_with_data_in_it(database_url: str) -> None:
@@ -63,7 +63,7 @@ def test_a_database_of_a_newer_release_is_refused(database_url: str) -> None:
     def newer(connection: sa.Connection) -> None:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'from_the_future'"))
 
-    core_db._with_connection(core_db._async_url(database_url), newer)
+    core_db.on_connection(core_db.async_url(database_url), newer)
     with pytest.raises(SchemaTooNew):
         needs_migration(database_url)
     with pytest.raises(SchemaTooNew):
@@ -114,4 +114,4 @@ def _tables(url: str) -> set[str]:
     def names(connection: sa.Connection) -> set[str]:
         return set(sa.inspect(connection).get_table_names())
 
-    return core_db._with_connection(core_db._async_url(url), names)
+    return core_db.on_connection(core_db.async_url(url), names)

@@ -1,45 +1,57 @@
-import { ActionIcon, Anchor, Group, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, Center, Group, Loader, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconMoon, IconSun } from "@tabler/icons-react";
-import { Link, Outlet, useMatch } from "react-router";
+import { Suspense, useMemo, useState } from "react";
+import { Link, Outlet, useLocation } from "react-router";
 
+import { HeaderSlots } from "../components/HeaderSlot";
+import { PageBoundary } from "./FaultPages";
 import classes from "./Shell.module.css";
 
-/** The frame of every page: name, the one setting, and the place for the page itself. */
+/** The frame of every page: the header, into which pages put what is theirs, and the place for the page itself. */
 export function Shell() {
-  const inCall = useMatch("/call/:agentId");
+  const { pathname } = useLocation();
+  const inCall = pathname.startsWith("/call/");
+  const [title, setTitle] = useState<HTMLElement | null>(null);
+  const [tools, setTools] = useState<HTMLElement | null>(null);
+  const slots = useMemo(() => ({ title, tools }), [title, tools]);
   return (
-    <div className={inCall ? `${classes.shell} ${classes.call}` : classes.shell}>
-      <a className="skip" href="#main">
-        Skip to the content
-      </a>
-      <header className={classes.header}>
-        <Group justify="space-between" h="100%" px="md" wrap="nowrap">
-          {inCall ? <Wordmark /> : (
-            <Anchor component={Link} to="/agents" underline="never" c="inherit" aria-label="Parley, choose an assistant">
-              <Wordmark />
+    <HeaderSlots value={slots}>
+      <div className={classes.shell} data-in-call={inCall || undefined}>
+        <a className="skip" href="#main">
+          Skip to the content
+        </a>
+        <header className={classes.header}>
+          <Group gap={10} wrap="nowrap" className={classes.title}>
+            <img src="/favicon.svg" alt="" width={28} height={28} className={classes.mark} />
+            <div ref={setTitle} className={classes.slot} />
+            <Anchor component={Link} to="/agents" underline="never" c="inherit" className={classes.name}>
+              <Text fw={650} fz="lg" component="span">
+                Parley
+              </Text>
             </Anchor>
-          )}
+          </Group>
           <Group gap="xs" wrap="nowrap">
-            <div id="header-tools" />
+            <div ref={setTools} />
             <SchemeToggle />
           </Group>
-        </Group>
-      </header>
-      <main id="main" className={classes.main}>
-        <Outlet />
-      </main>
-    </div>
+        </header>
+        <main id="main" className={classes.main}>
+          <PageBoundary resetKey={pathname}>
+            <Suspense fallback={<PageLoading />}>
+              <Outlet />
+            </Suspense>
+          </PageBoundary>
+        </main>
+      </div>
+    </HeaderSlots>
   );
 }
 
-function Wordmark() {
+function PageLoading() {
   return (
-    <Group gap={10} wrap="nowrap">
-      <img src="/favicon.svg" alt="" width={28} height={28} />
-      <Text fw={650} fz="lg" component="span">
-        Parley
-      </Text>
-    </Group>
+    <Center h="40dvh">
+      <Loader aria-label="Loading" />
+    </Center>
   );
 }
 
@@ -50,6 +62,7 @@ function SchemeToggle() {
   return (
     <Tooltip label={label}>
       <ActionIcon
+        className={classes.scheme}
         variant="subtle"
         color="gray"
         c="dimmed"

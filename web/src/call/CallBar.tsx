@@ -3,24 +3,27 @@ import { useInterval } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 
 import { duration } from "../components/format";
+import { HeaderSlot } from "../components/HeaderSlot";
 import classes from "./CallBar.module.css";
 import type { CallState, LiveCall } from "./live-call";
 import { qualityInWords, type Grade } from "./quality";
 
-/** Who one is talking to, for how long, and how good the line is. */
+/** In the header: who one is talking to, for how long, and how good the line is. */
 export function CallBar({ call, state }: { call: LiveCall; state: CallState }) {
   return (
-    <div className={classes.bar}>
-      <Group justify="space-between" wrap="nowrap" gap="sm" className={classes.inner}>
+    <>
+      <HeaderSlot place="title">
         <Title order={1} fz="lg" lineClamp={1}>
           {call.agent.name}
         </Title>
-        <Group gap="md" wrap="nowrap">
+      </HeaderSlot>
+      <HeaderSlot place="tools">
+        <Group gap="sm" wrap="nowrap">
           <Line state={state} />
           <Elapsed since={state.startedAt} />
         </Group>
-      </Group>
-    </div>
+      </HeaderSlot>
+    </>
   );
 }
 
@@ -34,9 +37,10 @@ const WORDS: Record<Grade, string> = {
 function Line({ state }: { state: CallState }) {
   const { quality } = state;
   const words = state.phase === "connecting" ? "Connecting" : quality ? WORDS[quality.grade] : "Connected";
+  const figures = quality ? qualityInWords(quality) : "Measuring";
   return (
-    <Tooltip label={quality ? qualityInWords(quality) : "Measuring"}>
-      <UnstyledButton className={classes.line} aria-label={`${words}: ${quality ? qualityInWords(quality) : "measuring"}`}>
+    <Tooltip label={figures}>
+      <UnstyledButton className={classes.line} aria-label={`${words}: ${figures}`}>
         <span className={classes.dot} data-grade={quality?.grade ?? "none"} aria-hidden />
         <Text component="span" fz="sm">
           {words}
@@ -54,7 +58,7 @@ function Elapsed({ since }: { since: number | null }) {
     return stop;
   }, [start, stop]);
   return (
-    <Text component="time" fz="sm" className={`figures ${classes.elapsed}`} aria-label="Length of the call" role="timer">
+    <Text component="span" fz="sm" className={`figures ${classes.elapsed}`} aria-label="Length of the call" role="timer">
       {since === null ? "0:00" : duration(now - since)}
     </Text>
   );

@@ -1,4 +1,4 @@
-import { Button, Stack } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { useInterval } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 
@@ -21,6 +21,11 @@ export function CallFailure({ failure, act }: { failure: Failure; act: (remedy: 
       <div role="alert">
         <PageTitle lead={failure.advice}>{failure.title}</PageTitle>
       </div>
+      {wait > 0 && (
+        <Text fz="lg" fw={600} className="figures">
+          You can try again in {waitInWords(wait)}.
+        </Text>
+      )}
       <Stack gap="sm" align="stretch">
         {failure.remedies.map((remedy, index) => {
           const waiting = remedy === "retry" && wait > 0;
@@ -31,9 +36,8 @@ export function CallFailure({ failure, act }: { failure: Failure; act: (remedy: 
               variant={index === 0 ? "filled" : "default"}
               disabled={waiting}
               onClick={() => act(remedy)}
-              className="figures"
             >
-              {waiting ? `Try again in ${waitInWords(wait)}` : LABELS[remedy]}
+              {LABELS[remedy]}
             </Button>
           );
         })}

@@ -8,13 +8,13 @@ import { session } from "../portal/session";
 import { CallBar } from "./CallBar";
 import { CallFailure } from "./CallFailure";
 import classes from "./CallPage.module.css";
-import { Cards } from "./Cards";
+import { CardsAside } from "./Cards";
 import { ConversationView } from "./ConversationView";
 import { Dock } from "./Dock";
 import type { Remedy } from "./failures";
 import type { LiveCall } from "./live-call";
 
-export function CallPage() {
+export default function CallPage() {
   const { agentId = "" } = useParams();
   const { call } = usePortal();
   // A reloaded page has no call. Starting another one would use up the code, so that is left to the person.
@@ -34,7 +34,7 @@ function Call({ call }: { call: LiveCall }) {
   if (state.phase === "ended") return <Navigate to="/after" replace />;
   if (state.failure) {
     const act = (remedy: Remedy) => {
-      if (remedy === "retry") return void call.start();
+      if (remedy === "retry") return void call.retry();
       call.microphone.close();
       if (remedy === "enter-code") session.end();
       void navigate(remedy === "enter-code" ? "/" : "/agents", {
@@ -51,7 +51,7 @@ function Call({ call }: { call: LiveCall }) {
         <CallBar call={call} state={state} />
         <div className={state.cards.length > 0 ? `${classes.middle} ${classes.withCards}` : classes.middle}>
           <ConversationView conversation={state.conversation} phase={state.phase} agentName={call.agent.name} trySaying={call.agent.try_saying} />
-          {state.cards.length > 0 && <Cards cards={state.cards} />}
+          {state.cards.length > 0 && <CardsAside cards={state.cards} />}
         </div>
         <Dock call={call} state={state} />
       </div>

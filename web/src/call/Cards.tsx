@@ -5,17 +5,23 @@ import type { BalanceCard, Card, TransactionsCard } from "./cards";
 import classes from "./Cards.module.css";
 
 /** What the call touches, beside what is said. */
-export function Cards({ cards }: { cards: readonly Card[] }) {
+export function CardsAside({ cards }: { cards: readonly Card[] }) {
   return (
-    <aside className={classes.cards} aria-label="What this call is about" tabIndex={0}>
-      <Stack gap="md">
-        {cards.map((card) => (
-          <Surface key={`${card.kind} ${card.account}`} withBorder padding="md" radius="lg" className={classes.card}>
-            {card.kind === "balance" ? <Balance card={card} /> : <Transactions card={card} />}
-          </Surface>
-        ))}
-      </Stack>
+    <aside className={classes.aside} aria-label="What this call is about" tabIndex={0}>
+      <CardList cards={cards} />
     </aside>
+  );
+}
+
+export function CardList({ cards }: { cards: readonly Card[] }) {
+  return (
+    <Stack gap="md">
+      {cards.map((card) => (
+        <Surface key={`${card.kind} ${card.account}`} withBorder padding="md" radius="lg" className={classes.card}>
+          {card.kind === "balance" ? <Balance card={card} /> : <Transactions card={card} />}
+        </Surface>
+      ))}
+    </Stack>
   );
 }
 
@@ -50,7 +56,6 @@ function Transactions({ card }: { card: TransactionsCard }) {
         <Table verticalSpacing={8} horizontalSpacing={0} className={classes.table}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Date</Table.Th>
               <Table.Th>What for</Table.Th>
               <Table.Th ta="right">Amount</Table.Th>
             </Table.Tr>
@@ -58,12 +63,16 @@ function Transactions({ card }: { card: TransactionsCard }) {
           <Table.Tbody className="figures">
             {card.lines.map((line, index) => (
               <Table.Tr key={`${line.at} ${index}`}>
-                <Table.Td className={classes.date}>{day(line.at)}</Table.Td>
-                <Table.Td className={classes.description}>{line.description}</Table.Td>
+                <Table.Td className={classes.description}>
+                  {line.description}
+                  <Text component="span" display="block" fz="xs" c="dimmed">
+                    {day(line.at)}
+                  </Text>
+                </Table.Td>
                 <Table.Td ta="right" className={classes.amount}>
                   {money(line.amount_minor, card.currency, "always")}
                   <Text component="span" display="block" fz="xs" c="dimmed">
-                    {money(line.balance_after_minor, card.currency)} after
+                    leaves {money(line.balance_after_minor, card.currency)}
                   </Text>
                 </Table.Td>
               </Table.Tr>

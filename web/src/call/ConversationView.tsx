@@ -14,10 +14,10 @@ interface ConversationViewProps {
 }
 
 export function ConversationView({ conversation, phase, agentName, trySaying }: ConversationViewProps) {
-  const end = useStickToEnd(conversation);
+  const { scroller, end } = useStickToEnd(conversation);
   const callerHasSpoken = conversation.turns.some((turn) => turn.kind === "caller");
   return (
-    <section className={classes.scroller} aria-label="Conversation" tabIndex={0}>
+    <section ref={scroller} className={classes.scroller} aria-label="Conversation" tabIndex={0}>
       {conversation.turns.length === 0 && (
         <Text c="dimmed" className={classes.waiting} role="status">
           {phase === "connecting" ? "Connecting you…" : "You are connected. The assistant is about to greet you."}
@@ -86,13 +86,15 @@ function AgentWords({ turn, name }: { turn: AgentTurn; name: string }) {
 
 function SegmentWords({ segment, speaking, cutOff }: { segment: Segment; speaking: boolean; cutOff: boolean }) {
   const heard = speaking ? segment.text.slice(0, segment.heard) : segment.text;
-  const unheard = segment.text.slice(heard.length);
+  const rest = segment.text.slice(heard.length);
+  const unheard = rest.trimStart();
   return (
     <>
       {/* Read out once as a whole; the progress through it is for the eye. */}
       <VisuallyHidden component="span">{segment.text} </VisuallyHidden>
       <span aria-hidden>
         {heard}
+        {rest.length > unheard.length && " "}
         {unheard && <span className={cutOff ? classes.never : classes.unheard}>{unheard}</span>}{" "}
       </span>
     </>
@@ -112,18 +114,27 @@ function ActivityLine({ activity }: { activity: Activity }) {
 
 /** Keep the newest words in view, unless the person has scrolled away from them. */
 function useStickToEnd(content: unknown) {
+  const scroller = useRef<HTMLElement>(null);
   const end = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {
-    if (!end.current) return;
-    const observer = new IntersectionObserver(([entry]) => {
+    if (!end.current || !scroller.current) return;
+    const watchEnd = new IntersectionObserver(([entry]) => {
       atEnd.current = entry?.isIntersecting ?? true;
     });
-    observer.observe(end.current);
-    return () => observer.disconnect();
+    // The space for the words changes too, when the field to type in opens or a card appears.
+    const watchSize = new ResizeObserver(() => {
+      if (atEnd.current) end.current?.scrollIntoView({ block: "nearest" });
+    });
+    watchEnd.observe(end.current);
+    watchSize.observe(scroller.current);
+    return () => {
+      watchEnd.disconnect();
+      watchSize.disconnect();
+    };
   }, []);
   useLayoutEffect(() => {
     if (atEnd.current) end.current?.scrollIntoView({ block: "nearest" });
   }, [content]);
-  return end;
+  return { scroller, end };
 }

@@ -51,7 +51,7 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
               data-disabled={!call.withMicrophone || undefined}
               aria-disabled={!call.withMicrophone}
               onClick={toggleMute}
-              className={classes.button}
+              classNames={buttonClasses}
             >
               {state.muted ? "Unmute" : "Mute"}
             </Button>
@@ -59,22 +59,22 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
           <Tooltip label="Key: T, and Esc to close">
             <Button
               ref={typeButton}
-              variant={typing ? "light" : "default"}
+              variant={typing ? "filled" : "default"}
               size="lg"
               leftSection={<IconKeyboard size={22} />}
               aria-expanded={typing}
               onClick={() => type(!typing)}
-              className={classes.button}
+              classNames={buttonClasses}
             >
               Type
             </Button>
           </Tooltip>
           <Button
-            color="red.8"
+            color="red.9"
             size="lg"
             leftSection={<IconPhoneOff size={22} />}
             onClick={() => void call.end("hangup")}
-            className={classes.button}
+            classNames={buttonClasses}
           >
             End
           </Button>
@@ -83,6 +83,8 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
     </section>
   );
 }
+
+const buttonClasses = { root: classes.button, inner: classes.buttonInner, section: classes.buttonIcon };
 
 interface TypeFieldProps {
   ref: React.Ref<HTMLInputElement>;
@@ -155,7 +157,7 @@ function Side(props: { name: string; status: string; speaking: boolean; stream: 
 function callerStatus(call: LiveCall, state: CallState): string {
   if (!call.withMicrophone) return "Typing";
   if (state.muted) return "Muted";
-  return state.callerSpeaking ? "Speaking" : "Quiet";
+  return state.callerSpeaking ? "Speaking" : "Mic on";
 }
 
 function agentStatus(state: CallState): string {

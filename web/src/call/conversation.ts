@@ -173,7 +173,7 @@ export function heardText(turn: AgentTurn): string {
 type Added = Omit<CallerTurn, "id"> | Omit<AgentTurn, "id"> | Omit<Activity, "id">;
 
 function add(conversation: Conversation, turn: Added): Conversation {
-  const turns = [...conversation.turns, { ...turn, id: conversation.nextId } as Turn];
+  const turns = [...conversation.turns, { ...turn, id: conversation.nextId }];
   return { turns: turns.slice(-MAX_TURNS), nextId: conversation.nextId + 1 };
 }
 

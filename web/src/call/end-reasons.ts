@@ -44,10 +44,14 @@ const SAME: Record<string, keyof typeof ENDINGS> = {
   "time-limit": "max-length",
   shutdown: "drain",
   draining: "drain",
+  drained: "drain",
   "server-stopping": "drain",
   vanished: "lost",
   "connection-lost": "lost",
   failed: "error",
+  abuse: "error",
+  "server-lost": "error",
+  "never-connected": "lost",
   fault: "error",
 };
 

@@ -32,8 +32,8 @@ const CONNECT_TIMEOUT_MS = 25_000;
 /** The transport tries to restore a broken line by itself; after this long the call is given up. */
 const LOST_AFTER_MS = 20_000;
 const WATCH_EVERY_MS = 1_000;
-/** Sound still on its way when the server says that the call has ended. */
-const LAST_WORDS_MS = 800;
+/** After the server's word that the call ends, its last sentence is heard out; it then closes the line itself. */
+const LAST_WORDS_MS = 15_000;
 
 interface StartAnswer {
   sessionId: string;
@@ -62,9 +62,13 @@ export class LiveCall {
   readonly #transport: SmallWebRTCTransport;
   readonly #media: MicrophoneMedia;
   #granted = false;
+  #mayCountAgain = false;
   #watch: ReturnType<typeof setInterval> | undefined;
   #lastSample: Sample | null = null;
   #lostSince: number | null = null;
+  #sessionId: string | null = null;
+  /** Why the server is about to close the line, or has closed it. */
+  #serverReason: string | null = null;
 
   constructor(
     readonly agent: Agent,
@@ -89,7 +93,7 @@ export class LiveCall {
 
   readonly snapshot = (): CallState => this.#state;
 
-  /** Count a use of the code (once, however often this is retried), ask for a session and connect. Never throws. */
+  /** Count a use of the code, ask for a session and connect. Never throws; a failure is in the state. */
   async start(): Promise<void> {
     this.#set({ phase: "connecting", failure: null });
     try {
@@ -102,6 +106,7 @@ export class LiveCall {
         transport: "webrtc",
         body: { agent_type: this.agent.id },
       });
+      this.#sessionId = sessionId;
       await this.#connect({
         webrtcRequestParams: { endpoint: `${window.location.origin}/sessions/${sessionId}/api/offer` },
         iceConfig: iceConfig ?? {},
@@ -112,15 +117,28 @@ export class LiveCall {
       void this.#look();
     } catch (error) {
       if (this.#over) return;
-      const failure = callFailure(await reasonOf(error));
+      const reason = await reasonOf(error);
       await this.client.disconnect();
-      this.#set({ phase: "failed", failure });
+      // A use is counted for one call; once that call has failed, the server asks for the next.
+      if (reason instanceof ApiError && reason.code === "access_required" && this.#mayCountAgain) {
+        this.#granted = false;
+        this.#mayCountAgain = false;
+        return this.start();
+      }
+      this.#set({ phase: "failed", failure: callFailure(reason) });
     }
+  }
+
+  /** Start again after a failure. The use already counted serves for this call too, unless the server took it back. */
+  retry(): Promise<void> {
+    this.#mayCountAgain = true;
+    return this.start();
   }
 
   /** Close the line. The first reason given stays. */
   async end(reason: string): Promise<void> {
     if (this.#over) return;
+    const wasLive = this.#state.phase === "live";
     clearInterval(this.#watch);
     this.#set({
       phase: "ended",
@@ -130,6 +148,7 @@ export class LiveCall {
       agentSpeaking: false,
       thinking: false,
     });
+    if (reason === "hangup" && wasLive) this.#tellServer();
     await this.client.disconnect();
     this.microphone.close();
   }
@@ -154,6 +173,12 @@ export class LiveCall {
   /** The sound coming from the agent's side, once there is any. */
   get agentTrack(): MediaStreamTrack | undefined {
     return this.#peer?.getReceivers().find((receiver) => receiver.track.kind === "audio")?.track;
+  }
+
+  /** The server notices a closed connection too, but only after a while; the caller need not wait for that. */
+  #tellServer(): void {
+    if (!this.#sessionId) return;
+    void fetch(`/sessions/${this.#sessionId}`, { method: "DELETE", keepalive: true }).catch(() => undefined);
   }
 
   get #over(): boolean {
@@ -198,7 +223,10 @@ export class LiveCall {
     });
     client.on(RTVIEvent.ServerMessage, (message: unknown) => this.#serverSays(message));
     client.on(RTVIEvent.Disconnected, () => {
-      if (this.#state.phase === "live") void this.end("lost");
+      if (this.#state.phase === "live") void this.end(this.#serverReason ?? "lost");
+    });
+    client.on(RTVIEvent.BotDisconnected, () => {
+      this.#serverReason ??= "ended";
     });
     // Without a listener an "error" event would be thrown; what matters reaches us by other ways.
     client.on(RTVIEvent.Error, () => undefined);
@@ -213,7 +241,8 @@ export class LiveCall {
     } else if (type === "tool-finished" && typeof name === "string") {
       this.#tell({ type: "tool-finished", name, at });
     } else if (type === "call-ended") {
-      setTimeout(() => void this.end(typeof reason === "string" ? reason : "ended"), LAST_WORDS_MS);
+      this.#serverReason = typeof reason === "string" ? reason : "ended";
+      setTimeout(() => void this.end(this.#serverReason ?? "ended"), LAST_WORDS_MS);
     }
     const parsed = parseCard(card);
     if (parsed) this.#set({ cards: withCard(this.#state.cards, parsed) });
@@ -274,5 +303,5 @@ class TellingClient extends PipecatClient {
 /** The transport hides the server's refusal of an offer in the cause of its own error. */
 async function reasonOf(error: unknown): Promise<unknown> {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Response ? ApiError.from(cause) : error;
+  return cause instanceof Response ? await ApiError.from(cause) : error;
 }

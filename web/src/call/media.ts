@@ -1,4 +1,5 @@
 import type { Participant, PipecatClientOptions, RTVIEventCallbacks, Tracks } from "@pipecat-ai/client-js";
+import type { MediaManager } from "@pipecat-ai/transport-lib";
 
 import type { Microphone } from "./microphone";
 
@@ -12,7 +13,7 @@ const LOCAL: Participant = { id: "local", name: "", local: true };
  * more. It hands out a clone, because the transport stops the tracks of every peer connection it closes, also when it
  * replaces a broken connection by a new one.
  */
-export class MicrophoneMedia {
+export class MicrophoneMedia implements MediaManager {
   readonly supportsScreenShare = false;
   readonly isCamEnabled = false;
   readonly isSharingScreen = false;

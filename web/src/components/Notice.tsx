@@ -19,7 +19,9 @@ export function Notice({ title, trouble = false, actions, children }: NoticeProp
       title={title}
       role={trouble ? "alert" : "note"}
       styles={{
-        root: { border: "1px solid var(--alert-color)" },
+        root: trouble
+          ? { backgroundColor: "var(--parley-trouble)", borderColor: "var(--mantine-color-error)" }
+          : { backgroundColor: "var(--parley-caller)", borderColor: "var(--parley-line)" },
         title: { color: "var(--mantine-color-text)", fontSize: "var(--mantine-font-size-md)" },
         message: { color: "var(--mantine-color-text)", fontSize: "var(--mantine-font-size-md)" },
       }}

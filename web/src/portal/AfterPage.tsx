@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { Link, Navigate } from "react-router";
 
 import { meQuery } from "../api/queries";
-import { Cards } from "../call/Cards";
+import { CardList } from "../call/Cards";
 import { TurnList } from "../call/ConversationView";
 import { ending } from "../call/end-reasons";
 import { duration } from "../components/format";
@@ -12,7 +12,7 @@ import { Page, PageTitle } from "../components/Page";
 import { usePortal } from "./PortalContext";
 import { usesInWords } from "./uses";
 
-export function AfterPage() {
+export default function AfterPage() {
   const { me, call } = usePortal();
   const queryClient = useQueryClient();
   useEffect(() => {
@@ -42,7 +42,7 @@ export function AfterPage() {
           .filter(Boolean)
           .join(" · ")}
       </Text>
-      {state.cards.length > 0 && <Cards cards={state.cards} />}
+      {state.cards.length > 0 && <CardList cards={state.cards} />}
       <Card withBorder padding="lg" radius="lg">
         <Stack gap="md">
           <Title order={2}>What was said</Title>

@@ -1,4 +1,4 @@
-import { Badge, Button, Card, Group, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Button, Card, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowRight, IconCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
@@ -9,6 +9,7 @@ import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
 import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
 import { usePortal } from "./PortalContext";
+import { usesInWords } from "./uses";
 
 export function AgentsPage() {
   const { me } = usePortal();
@@ -16,15 +17,20 @@ export function AgentsPage() {
   const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
   return (
     <Page size={1080}>
-      <PageTitle lead="Each of them can look things up for you. You will see on the screen whatever is said.">
+      <PageTitle lead="Everything that is said also appears on the screen, and you can type instead of speaking.">
         Who would you like to talk to?
       </PageTitle>
+      {me.remaining_uses !== null && !usedUp && (
+        <Text fw={600} className="figures">
+          {usesInWords(me.remaining_uses)} on your code
+        </Text>
+      )}
       {usedUp && (
         <Notice trouble title="This code has been used up">
           Every call your code allowed has been made. Ask for a new one.
         </Notice>
       )}
-      {me.offline_speech && <OfflineSpeechNotice />}
+      {me.offline_speech && !usedUp && <OfflineSpeechNotice />}
       {agents.isPending && <CardsLoading />}
       {agents.isError && <LoadFault what="the assistants" retry={agents.refetch} />}
       {agents.data?.length === 0 && (
@@ -47,19 +53,16 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
     <Card withBorder padding="lg" radius="lg" component="article" aria-labelledby={`agent-${agent.id}`} maw={560} w="100%">
       <Stack gap="md" h="100%">
         <div>
-          <Group justify="space-between" align="start" wrap="nowrap">
-            <Title order={2} id={`agent-${agent.id}`}>
-              {agent.name}
-            </Title>
-            {!agent.available && (
-              <Badge variant="light" color="gray" tt="none" size="lg">
-                Not available
-              </Badge>
-            )}
-          </Group>
+          <Title order={2} id={`agent-${agent.id}`}>
+            {agent.name}
+          </Title>
           <Text mt={4}>{agent.description}</Text>
         </div>
-        <List spacing={4} icon={<IconCheck size={18} color="var(--mantine-color-anchor)" aria-hidden />} center={false}>
+        <List
+          spacing={4}
+          icon={<IconCheck size={18} color="var(--mantine-color-anchor)" aria-hidden />}
+          styles={{ itemWrapper: { alignItems: "flex-start" }, itemIcon: { marginTop: 3 } }}
+        >
           {agent.can_do.map((act) => (
             <List.Item key={act}>{act}</List.Item>
           ))}

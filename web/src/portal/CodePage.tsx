@@ -78,9 +78,9 @@ export function CodePage() {
               onChange={(value) => setCode(value.toUpperCase())}
               onComplete={(value) => login.mutate(value.toUpperCase())}
               error={login.isError}
-              disabled={login.isPending}
+              readOnly={login.isPending}
               styles={{
-                root: { display: "grid", gridTemplateColumns: `repeat(${shape.length}, minmax(0, 3.5rem))` },
+                root: { display: "grid", gridTemplateColumns: `repeat(${shape.length}, minmax(0, 1fr))` },
                 pinInput: { width: "100%" },
                 input: { width: "100%", fontVariantNumeric: "tabular-nums", fontWeight: 600 },
               }}

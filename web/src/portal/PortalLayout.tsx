@@ -1,8 +1,6 @@
-import { Button, Center, Group, Loader, Text } from "@mantine/core";
-import { IconLogout } from "@tabler/icons-react";
+import { Button, Center, Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { createPortal } from "react-dom";
 import { Navigate, Outlet, useMatch, useNavigate } from "react-router";
 
 import { api } from "../api/client";
@@ -10,11 +8,11 @@ import { ApiError } from "../api/errors";
 import { meQuery } from "../api/queries";
 import type { LiveCall } from "../call/live-call";
 import { Microphone } from "../call/microphone";
+import { HeaderSlot } from "../components/HeaderSlot";
 import { LoadFault } from "../components/LoadFault";
 import { Page } from "../components/Page";
 import { PortalContext } from "./PortalContext";
 import { session, type CodePageReason } from "./session";
-import { usesInWords } from "./uses";
 
 /** Everything behind the code: knows who is here, and keeps the microphone and the call from page to page. */
 export function PortalLayout() {
@@ -34,7 +32,7 @@ export function PortalLayout() {
   if (value) {
     return (
       <PortalContext value={value}>
-        <HeaderTools uses={value.me.remaining_uses} />
+        <LeaveButton />
         <Outlet />
       </PortalContext>
     );
@@ -63,12 +61,11 @@ function useHangUpOnLeaving(call: LiveCall | null): void {
   }, [inCall, call]);
 }
 
-function HeaderTools({ uses }: { uses: number | null }) {
+function LeaveButton() {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
-  const inCall = useMatch("/call/:agentId");
-  const place = document.getElementById("header-tools");
-  if (inCall || !place) return null;
+  const inCall = useMatch("/call/:agentId") !== null;
+  if (inCall) return null;
 
   async function leave() {
     session.end();
@@ -78,24 +75,11 @@ function HeaderTools({ uses }: { uses: number | null }) {
     await navigate("/", { state: { reason } });
   }
 
-  return createPortal(
-    <Group gap="xs" wrap="nowrap">
-      {uses !== null && (
-        <Text fz="sm" c="dimmed" className="figures">
-          {usesInWords(uses)}
-        </Text>
-      )}
-      <Button
-        variant="subtle"
-        size="sm"
-        h={44}
-        px="sm"
-        leftSection={<IconLogout size={18} />}
-        onClick={() => void leave()}
-      >
+  return (
+    <HeaderSlot place="tools">
+      <Button variant="subtle" h={44} px="sm" onClick={() => void leave()}>
         Leave
       </Button>
-    </Group>,
-    place,
+    </HeaderSlot>
   );
 }

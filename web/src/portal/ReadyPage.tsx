@@ -1,4 +1,4 @@
-import { Anchor, Button, Card, Loader, Select, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Card, Group, Loader, NativeSelect, Stack, Text } from "@mantine/core";
 import { IconMicrophone, IconPhone } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useSyncExternalStore } from "react";
@@ -14,7 +14,7 @@ import { Page, PageTitle } from "../components/Page";
 import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
 import { usePortal } from "./PortalContext";
 
-export function ReadyPage() {
+export default function ReadyPage() {
   const { agentId } = useParams();
   const agents = useQuery(agentsQuery);
   const agent = agents.data?.find(({ id }) => id === agentId);
@@ -68,57 +68,57 @@ function Ready({ agent }: { agent: Agent }) {
       >
         {`Ready to call ${agent.name}?`}
       </PageTitle>
-      <Card withBorder padding="lg" radius="lg">
-        <Stack gap="md" mih={148} justify="center">
+      {state.status === "trouble" ? (
+        <Notice
+          trouble
+          title={troubleWords[state.trouble].title}
+          actions={
+            <Button variant="default" onClick={() => void microphone.open()}>
+              Try again
+            </Button>
+          }
+        >
+          {troubleWords[state.trouble].advice}
+        </Notice>
+      ) : (
+        <Card withBorder padding="lg" radius="lg" mih={180}>
           {on ? (
-            <>
+            <Stack gap="md">
               <HeardCheck stream={state.stream} />
-              <Select
+              <NativeSelect
                 label="Microphone"
                 data={state.devices.map((device, index) => ({
                   value: device.deviceId,
                   label: device.label || `Microphone ${index + 1}`,
                 }))}
                 value={state.deviceId}
-                onChange={(deviceId) => deviceId && void microphone.open(deviceId)}
-                allowDeselect={false}
+                onChange={(event) => void microphone.open(event.currentTarget.value)}
                 size="md"
               />
-            </>
-          ) : state.status === "trouble" ? (
-            <Notice
-              trouble
-              title={troubleWords[state.trouble].title}
-              actions={
-                <Button variant="default" onClick={() => void microphone.open()}>
-                  Try again
-                </Button>
-              }
-            >
-              {troubleWords[state.trouble].advice}
-            </Notice>
+            </Stack>
           ) : (
-            <Text>
+            <Text my="auto" fz="lg">
               {state.status === "asking"
                 ? "Your browser is asking for permission. Choose “Allow”."
                 : "Your browser will ask for permission. The sound goes to the assistant only, and only during the call."}
             </Text>
           )}
-        </Stack>
-      </Card>
+        </Card>
+      )}
       {me.offline_speech && <OfflineSpeechNotice />}
       <Stack gap="md" align="stretch">
         {on ? (
-          <Button size="xl" leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
+          <Button size="lg" h={60} leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
             Start the call
           </Button>
         ) : state.status === "trouble" ? (
-          <Button size="xl" onClick={() => start(false)}>
+          <Button size="lg" h={60} onClick={() => start(false)}>
             Continue by typing
           </Button>
         ) : (
           <Button
-            size="xl"
+            size="lg"
+            h={60}
             leftSection={<IconMicrophone size={22} />}
             loading={state.status === "asking"}
             onClick={() => void microphone.open()}
@@ -126,19 +126,16 @@ function Ready({ agent }: { agent: Agent }) {
             Allow the microphone
           </Button>
         )}
-        <Text ta="center" c="dimmed">
+        <Group justify="center" gap="xl">
           {state.status !== "trouble" && (
-            <>
-              <Anchor component="button" type="button" fz="inherit" onClick={() => start(false)}>
-                Continue by typing
-              </Anchor>
-              {" · "}
-            </>
+            <Anchor component="button" type="button" onClick={() => start(false)}>
+              Continue by typing
+            </Anchor>
           )}
-          <Anchor component={Link} to="/agents" fz="inherit">
+          <Anchor component={Link} to="/agents">
             Choose another assistant
           </Anchor>
-        </Text>
+        </Group>
       </Stack>
     </Page>
   );

@@ -1,0 +1,354 @@
+"""What to say or do about each turn of one conversation, decided by rules and one shared classifier.
+
+Everything about the agent's business comes from its `Phrases`. What the conversation is about stands in one frozen
+`Memory`, so a turn that is taken back takes its effects with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from providers.offline.everyday import EVERYDAY
+from providers.offline.hearing import Ear, Span, Value, words_of
+from providers.offline.intents import OUT_OF_SCOPE, Classifier, Guess
+from providers.phrases import Intent, Phrases, Slot
+
+END_CALL = "end_call"
+"""The tool that hangs up, called after taking leave wherever the pipeline offers it."""
+
+UNCLEAR = "unclear"
+"""The intent of words that were probably meant for the agent but were not understood."""
+
+MAX_CALLS = 3
+"""Tool calls one turn may lead to ("my savings and my current account")."""
+
+_OPTIONS_NAMED = 6
+"""A question is repeated with its possible answers where there are at most this many."""
+
+_SURE = 1.5
+"""From this score on, words decide what is wanted even where something else was expected."""
+
+_EVERYDAY = {intent.name: intent for intent in EVERYDAY.intents}
+
+_NOT_UNDERSTOOD = (
+    "Sorry, I didn't catch that. Could you say it again?",
+    "I'm sorry, I still didn't get that. Please try other words. {can_do}",
+    "I'm having trouble understanding you. A short sentence works best. {can_do}",
+)
+_CANNOT = (
+    "I can't help with that. {can_do}",
+    "That's outside what I can do here. {can_do}",
+    "I'm afraid that's not something I know about. {can_do}",
+)
+_HELP = ("{can_do} What would you like?", "{can_do} Just ask.")
+_MORE = "Is there anything else?"
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Words that carry no wish of their own: what is left of a turn without them and without values tells whether the
+# values complete the request before ("no, the current one", "and the last three").
+_CARRIERS = _set(
+    "a about account again also an and another but can could do either else first for from give how i in instead is it "
+    "just last latest like make me mean meant my need no not now of oh okay on one ones only or other please recent "
+    "right said say show so some sorry tell than that the them then these this those to uh um want wanted well what "
+    "which with would yes you actually rather newest past previous most check try thing things hey will be was let us"
+)
+_NEGATIONS = _set("not except without than isn't never")
+# What people put before a request; it is no request itself.
+_OPENERS = _set(
+    "hi hello hey okay thanks thank you yes yeah no nope please sorry um uh well so and also then right alright good "
+    "morning afternoon evening great fine perfect sure now actually oh there sir madam wait hmm"
+)
+_JOINTS = _set("and then also plus")
+# With one of these a turn is a sentence of its own, unless it goes on with "about": "what about savings".
+_ASKING = _set("what how check show tell give read say is can could want like need")
+# Turns that are about the talking, not the business: what was said before them is still "the last thing said".
+_ASIDES = _set("unclear repeat slower faster wait louder hear_me")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request for one of the pipeline's tools."""
+
+    tool: str
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What to do about a turn.
+
+    Attributes:
+        intent: What the turn was taken for: an intent's name, `OUT_OF_SCOPE` or `UNCLEAR`.
+        say: What to say at once; the answer of `calls` comes later.
+        calls: Tools to ask for.
+        pace: Steps to speak faster, negative for slower.
+    """
+
+    intent: str
+    say: str = ""
+    calls: tuple[Call, ...] = ()
+    pace: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a conversation is about at one moment.
+
+    Attributes:
+        intent: The last thing asked for that a tool does.
+        slots: What is known about it.
+        asking: The slot whose question is open.
+        calls: Tool calls of the last act.
+        said: The last thing said, in full even if the caller cut it off.
+        unclear: Words of the last turn, if it was not understood.
+        misses: Turns not understood in a row.
+        refusals: Turns out of scope so far; varies the wording.
+    """
+
+    intent: str | None = None
+    slots: Mapping[str, Value] = field(default_factory=dict)
+    asking: str | None = None
+    calls: tuple[Call, ...] = ()
+    said: str = ""
+    unclear: tuple[str, ...] = ()
+    misses: int = 0
+    refusals: int = 0
+
+
+class Dialogue:
+    """One conversation.
+
+    Args:
+        phrases: The agent type's declarations.
+        classifier: Made from the same `phrases`; shared by all conversations.
+        names: Proper names this caller may say, as written.
+    """
+
+    def __init__(self, phrases: Phrases, classifier: Classifier, names: Collection[str] = ()) -> None:
+        self.memory = Memory()
+        self._phrases = phrases
+        self._classifier = classifier
+        self._ear = Ear(phrases, classifier.literals, names)
+        self._own = {intent.name: intent for intent in phrases.intents}
+
+    def hear(self, text: str, *, tools: Collection[str]) -> Act:
+        """Decide about a turn.
+
+        Args:
+            text: What the caller said or typed.
+            tools: Names of the tools on offer.
+        """
+        words = words_of(text)
+        act = self._answer_asked(words, tools) or self._follow_up(words, tools) or self._request(words, tools)
+        if act is None and self.memory.unclear:
+            # A turn that ended too early makes sense once the rest has come.
+            act = self._request((*self.memory.unclear, *words), tools, least=_SURE)
+        act = act or self._not_understood(words)
+        if act.intent != UNCLEAR:
+            self.memory = replace(self.memory, misses=0, unclear=())
+        said = self.memory.said if act.intent in _ASIDES else act.say or self.memory.said
+        self.memory = replace(self.memory, calls=act.calls, said=said)
+        return act
+
+    def told(self, text: str) -> None:
+        """Remember what a tool's answer made the agent say."""
+        self.memory = replace(self.memory, said=text, calls=())
+
+    def resume(self) -> Act:
+        """Go on after noise cut the agent off: ask for the unfinished tools again, or say the last thing again."""
+        return Act("resume", "" if self.memory.calls else self.memory.said, self.memory.calls)
+
+    # What the words are taken for. Each gives None where they are not that.
+
+    def _answer_asked(self, words: Sequence[str], tools: Collection[str]) -> Act | None:
+        """The answer to the open question about a slot, if there is one."""
+        asked = self._asked_slot()
+        if asked is None:
+            return None
+        intent = self._own[self.memory.intent or ""]
+        guess = self._best(words)
+        values = self._values((asked,), words)
+        if values and (self._residue(intent, words) == 0 or guess is None or guess.intent == intent.name):
+            return self._do(intent, {**self.memory.slots, **self._values(intent.slots, words), **values}, tools)
+        if guess is not None and (guess.intent in _EVERYDAY or guess.score >= _SURE):
+            return None
+        if values:
+            return self._do(intent, {**self.memory.slots, **values}, tools)
+        return self._ask_again(asked)
+
+    def _follow_up(self, words: Sequence[str], tools: Collection[str]) -> Act | None:
+        """A turn that only makes sense as a change to the request before: "and the current account?", "no, five"."""
+        intent = self._own.get(self.memory.intent or "")
+        if intent is None:
+            return None
+        values = self._values(intent.slots, words)
+        if not values or self._residue(intent, words) > 0:
+            return None
+        guess = self._best(words)
+        another = guess is not None and guess.intent != intent.name and guess.score >= _SURE
+        if another and any(word in _ASKING and words[at + 1 : at + 2] != ("about",) for at, word in enumerate(words)):
+            return None
+        return self._do(intent, {**self.memory.slots, **values}, tools, words)
+
+    def _request(self, words: Sequence[str], tools: Collection[str], least: float = 0.0) -> Act | None:
+        guess = self._best(words)
+        if guess is None or guess.intent not in self._own:
+            at = next((i for i, word in enumerate(words) if word not in _OPENERS), len(words))
+            rest = self._best(words[at:]) if 0 < at < len(words) - 1 else None
+            if rest is not None and (guess is None or rest.intent in self._own):
+                guess = rest
+        if guess is None or guess.score < least:
+            return None
+        if guess.intent not in self._own:
+            return self._everyday(guess.intent, tools)
+        intent = self._own[guess.intent]
+        return self._two_requests(words, tools) or self._do(intent, self._values(intent.slots, words), tools, words)
+
+    def _two_requests(self, words: Sequence[str], tools: Collection[str]) -> Act | None:
+        """Both parts of "my balance and the last three transactions"."""
+        for at, word in enumerate(words):
+            if word not in _JOINTS or not 0 < at < len(words) - 1:
+                continue
+            first, second = self._best(words[:at]), self._best(words[at + 1 :])
+            if first is None or second is None or first.intent == second.intent:
+                continue
+            if min(first.score, second.score) < _SURE or not {first.intent, second.intent} <= self._own.keys():
+                continue
+            parts = [(self._own[first.intent], words[:at]), (self._own[second.intent], words[at + 1 :])]
+            if any(intent.tool not in tools or self._missing(intent, heard) for intent, heard in parts):
+                continue
+            acts = [self._do(intent, self._values(intent.slots, heard), tools, heard) for intent, heard in parts]
+            return Act(second.intent, calls=tuple(call for act in acts for call in act.calls)[:MAX_CALLS])
+        return None
+
+    def _not_understood(self, words: Sequence[str]) -> Act:
+        memory = self.memory
+        first = self._classifier.rank(self._ear.tagged(words))[0].intent if words else UNCLEAR
+        if first == OUT_OF_SCOPE and not memory.misses:
+            self.memory = replace(memory, refusals=memory.refusals + 1, asking=None)
+            return Act(OUT_OF_SCOPE, self._worded(_CANNOT[memory.refusals % len(_CANNOT)]))
+        self.memory = replace(memory, misses=memory.misses + 1, unclear=tuple(words))
+        return Act(UNCLEAR, self._worded(_NOT_UNDERSTOOD[min(memory.misses, len(_NOT_UNDERSTOOD) - 1)]))
+
+    # What is done about them.
+
+    def _do(self, intent: Intent, slots: Mapping[str, Value], tools: Collection[str], words: Sequence[str] = ()) -> Act:
+        """Carry out one of the agent's own intents, or ask for what is missing."""
+        if intent.tool is None or intent.tool not in tools:
+            self.memory = replace(self.memory, intent=None, slots={}, asking=None)
+            return Act(intent.name, intent.reply or self._worded("I can't do that just now. {can_do}"))
+        missing = next((slot for slot in intent.slots if slot.ask and slot.name not in slots), None)
+        self.memory = replace(
+            self.memory, intent=intent.name, slots=dict(slots), asking=missing.name if missing else None
+        )
+        if missing is not None:
+            return Act(intent.name, missing.ask or "")
+        return Act(intent.name, calls=self._calls(intent, intent.tool, slots, words))
+
+    def _calls(self, intent: Intent, tool: str, slots: Mapping[str, Value], words: Sequence[str]) -> tuple[Call, ...]:
+        """One call, or one for each value where several were named ("savings and current")."""
+        named = {slot.name: self._named(slot, words) for slot in intent.slots if slot.entity in self._ear.declared}
+        choices = [named.get(name) or [value] for name, value in slots.items()]
+        combinations = [dict(zip(slots, values, strict=True)) for values in product(*choices)]
+        return tuple(Call(tool, arguments) for arguments in combinations[:MAX_CALLS])
+
+    def _ask_again(self, slot: Slot) -> Act:
+        """The open question once more; from the second time on with what may be answered."""
+        misses = self.memory.misses
+        options = [value for e in self._phrases.entities if e.name == slot.entity for value in e.values]
+        question = f"Sorry, I didn't get that. {slot.ask}"
+        if misses and 1 < len(options) <= _OPTIONS_NAMED:
+            question = f"Please say {', '.join(options[:-1])} or {options[-1]}."
+        self.memory = replace(self.memory, misses=misses + 1)
+        return Act(UNCLEAR, question)
+
+    def _everyday(self, name: str, tools: Collection[str]) -> Act:
+        """What every conversation has."""
+        memory = self.memory
+        question = self._question()
+        if name in ("no", "cancel") and memory.said.endswith(_MORE):
+            name = "goodbye"
+        if name == "goodbye":
+            self.memory = Memory(said=memory.said)
+            return Act(name, self._phrases.goodbye, (Call(END_CALL),) if END_CALL in tools else ())
+        if name in ("no", "cancel"):
+            self.memory = replace(memory, asking=None)
+            return Act(name, _EVERYDAY["cancel"].reply or "") if question else Act(name, _EVERYDAY[name].reply or "")
+        if name == "help":
+            return Act(name, self._worded(_HELP[bool(memory.said)]))
+        if name == "repeat":
+            return Act(name, memory.said or self._worded(_HELP[0]))
+        if name == "slower":
+            return Act(name, f"I'll try to speak more slowly. {memory.said}".strip(), pace=-1)
+        if name == "faster":
+            return Act(name, f"I'll try to speak faster. {question}".strip(), pace=1)
+        reply = _EVERYDAY[name].reply or ""
+        if name == "who_are_you":
+            reply = f"{reply} {self._phrases.can_do}"
+        if name == "wait" or not question:
+            return Act(name, reply)
+        return Act(name, f"{reply.split('. ')[0].rstrip('.')}. {question}")
+
+    # What is read out of the words.
+
+    def _best(self, words: Sequence[str]) -> Guess | None:
+        """The clearest intent that is clear enough to act on."""
+        if not words:
+            return None
+        guess = self._classifier.rank(self._ear.tagged(words))[0]
+        least = _SURE if guess.intent == "goodbye" else 0.0  # nothing is worse than to hang up on a guess
+        return guess if guess.intent != OUT_OF_SCOPE and guess.score >= least else None
+
+    def _values(self, slots: Sequence[Slot], words: Sequence[str]) -> dict[str, Value]:
+        """The value each slot is given; of several the last, since people correct themselves forwards."""
+        found = {slot.name: self._spans(slot, words) for slot in slots}
+        return {name: spans[-1].value for name, spans in found.items() if spans}
+
+    def _named(self, slot: Slot, words: Sequence[str]) -> list[Value]:
+        """All values given for a slot where they are listed rather than corrected."""
+        if "no" in words or "not" in words or "sorry" in words:
+            return []
+        return list(dict.fromkeys(span.value for span in self._spans(slot, words)))
+
+    def _spans(self, slot: Slot, words: Sequence[str]) -> list[Span]:
+        """Where a slot's values stand, without those ruled out ("not savings, current")."""
+        spans = self._ear.find(slot.entity, words)
+        ends = [0, *(span.end for span in spans)]
+        return [
+            span
+            for span, end in zip(spans, ends, strict=False)
+            if not _NEGATIONS.intersection(words[max(end, span.start - 3) : span.start])
+        ]
+
+    def _missing(self, intent: Intent, words: Sequence[str]) -> bool:
+        values = self._values(intent.slots, words)
+        return any(slot.ask and slot.name not in values for slot in intent.slots)
+
+    def _residue(self, intent: Intent, words: Sequence[str]) -> int:
+        """How many words neither belong to a value of the intent's slots nor merely carry one."""
+        taken = {
+            at
+            for slot in intent.slots
+            for span in self._ear.find(slot.entity, words)
+            for at in range(span.start, span.end)
+        }
+        return sum(1 for at, word in enumerate(words) if at not in taken and word not in _CARRIERS)
+
+    def _asked_slot(self) -> Slot | None:
+        intent = self._own.get(self.memory.intent or "")
+        if intent is None or self.memory.asking is None:
+            return None
+        return next(slot for slot in intent.slots if slot.name == self.memory.asking)
+
+    def _question(self) -> str:
+        asked = self._asked_slot()
+        return (asked.ask or "") if asked else ""
+
+    def _worded(self, pattern: str) -> str:
+        return pattern.format(can_do=self._phrases.can_do)

@@ -1,0 +1,267 @@
+"""Users and portal codes in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from core.db import Database
+from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from core.settings import DEV_ADMIN_PASSWORD, Settings
+from identity import otp, users
+from identity.otp import CodeUsedUp, OtpCode
+from identity.users import User, UserRole
+
+SECRET = "a secret of at least thirty-two bytes"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+# --- Codes ------------------------------------------------------------------------------------------------------------
+
+
+async def issue(database: Database, **options: object) -> otp.IssuedCode:
+    async with database.transaction() as db:
+        (code,) = await otp.issue(db, **({"secret": SECRET, "fmt": "digits6", "now": NOW} | options))  # type: ignore[arg-type]
+    return code
+
+
+async def log_in(database: Database, code: str, now: datetime = NOW) -> OtpCode:
+    async with database.reading() as db:
+        return await otp.verify(db, secret=SECRET, code=code, now=now)
+
+
+async def count(database: Database, otp_id: str, now: datetime = NOW) -> int:
+    async with database.transaction() as db:
+        return await otp.count_use(db, otp_id=otp_id, now=now)
+
+
+@pytest.mark.parametrize("fmt", ["digits6", "crockford8"])
+async def test_an_issued_code_logs_in_as_often_as_wanted_until_its_uses_are_counted(
+    database: Database, fmt: str
+) -> None:
+    code = await issue(database, fmt=fmt, max_uses=2, label="Front desk")
+    for _ in range(3):
+        assert (await log_in(database, code.code)).id == code.id
+    assert await count(database, code.id) == 1
+    assert (await log_in(database, f" {code.code.lower()} ")).remaining == 1
+    assert await count(database, code.id) == 0
+    with pytest.raises(CodeUsedUp) as caught:
+        await count(database, code.id)
+    assert (caught.value.status, caught.value.code) == (403, "code_used_up")
+
+
+async def test_whatever_is_wrong_with_a_code_the_answer_is_the_same(database: Database) -> None:
+    expired = await issue(database, expires_at=NOW)
+    used_up = await issue(database)
+    await count(database, used_up.id)
+    disabled = await issue(database)
+    async with database.transaction() as db:
+        await db.execute(sa.update(OtpCode).where(OtpCode.id == disabled.id).values(disabled_at=NOW))
+    known = {expired.code, used_up.code, disabled.code}
+    unknown = next(code for code in ("000000", "000001", "000002", "000003") if code not in known)
+
+    answers = set()
+    for code in (*known, unknown, "", "not a code", "\x00", "9" * 1000):
+        with pytest.raises(Unauthorized) as caught:
+            await log_in(database, code)
+        answers.add((caught.value.code, caught.value.message, caught.value.status))
+    assert len(answers) == 1
+    assert next(iter(answers))[0] == "code_refused"
+
+
+async def test_a_code_works_until_the_moment_it_expires(database: Database) -> None:
+    code = await issue(database, expires_at=NOW + timedelta(minutes=1), max_uses=5)
+    last = NOW + timedelta(seconds=59)
+    assert (await log_in(database, code.code, now=last)).id == code.id
+    assert await count(database, code.id, now=last) == 4
+    with pytest.raises(Unauthorized):
+        await log_in(database, code.code, now=NOW + timedelta(minutes=1))
+    with pytest.raises(Unauthorized):
+        await count(database, code.id, now=NOW + timedelta(minutes=1))
+
+
+async def test_twenty_at_once_on_one_remaining_use_get_exactly_one(database: Database) -> None:
+    for _ in range(5):
+        code = await issue(database, max_uses=1)
+
+        async def use(otp_id: str = code.id) -> bool:
+            try:
+                await count(database, otp_id)
+            except CodeUsedUp:
+                return False
+            return True
+
+        assert sum(await asyncio.gather(*(use() for _ in range(20)))) == 1
+        async with database.reading() as db:
+            assert (await otp.get(db, code.id)).uses == 1
+
+
+async def test_the_database_holds_no_code(database: Database) -> None:
+    code = await issue(database, fmt="crockford8")
+    async with database.reading() as db:
+        row = (await db.execute(sa.text("SELECT * FROM otp_codes"))).one()
+    assert code.code not in " ".join(map(str, row))
+
+
+async def test_many_codes_are_all_different(database: Database) -> None:
+    async with database.transaction() as db:
+        first = await otp.issue(db, secret=SECRET, fmt="digits6", count=500, max_uses=1)
+        second = await otp.issue(db, secret=SECRET, fmt="digits6", count=500, max_uses=1)
+    assert len({code.code for code in first + second}) == 1000
+    assert len({code.id for code in first + second}) == 1000
+
+
+@pytest.mark.parametrize(("number", "uses"), [(0, 1), (501, 1), (-1, 1), (1, 0), (1, 10**7)])
+async def test_impossible_numbers_of_codes_are_refused(database: Database, number: int, uses: int) -> None:
+    with pytest.raises(Invalid):
+        async with database.transaction() as db:
+            await otp.issue(db, secret=SECRET, fmt="digits6", count=number, max_uses=uses)
+
+
+async def test_an_unknown_code_id_is_not_found(database: Database) -> None:
+    async with database.reading() as db:
+        with pytest.raises(NotFound):
+            await otp.get(db, "otp_nobody")
+    with pytest.raises(Unauthorized):
+        await count(database, "otp_nobody")
+
+
+# --- Users ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def ada(database: Database) -> User:
+    async with database.transaction() as db:
+        return await users.create(
+            db,
+            username="Ada",
+            password="lovelace1815",
+            name="Ada Lovelace",
+            role=UserRole.USER,
+            email="Ada@Example.com",
+            phone="+911234567890",
+            now=NOW,
+        )
+
+
+async def authenticate(database: Database, login: str, password: str, role: UserRole | None = None) -> User:
+    async with database.reading() as db:
+        return await users.authenticate(db, login=login, password=password, role=role)
+
+
+@pytest.mark.parametrize("login", ["ada", "ADA", " ada@example.COM ", "+911234567890"])
+async def test_a_user_logs_in_by_name_address_or_number(database: Database, ada: User, login: str) -> None:
+    assert (await authenticate(database, login, "lovelace1815")).id == ada.id
+
+
+async def test_every_refused_log_in_sounds_the_same(database: Database, ada: User) -> None:
+    answers = set()
+    attempts: list[tuple[str, str, UserRole | None]] = [
+        ("ada", "wrong password", None),
+        ("nobody", "lovelace1815", None),
+        ("ada", "lovelace1815", UserRole.ADMIN),
+        ("", "", None),
+        ("x" * 10_000, "x", None),
+        ("\x00", "\ud800", None),
+    ]
+    for login, password, role in attempts:
+        with pytest.raises(Unauthorized) as caught:
+            await authenticate(database, login, password, role)
+        answers.add((caught.value.code, caught.value.message))
+    async with database.transaction() as db:
+        (await users.get(db, ada.id)).disabled_at = NOW
+    with pytest.raises(Unauthorized) as caught:
+        await authenticate(database, "ada", "lovelace1815")
+    answers.add((caught.value.code, caught.value.message))
+    assert len(answers) == 1
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(database: Database, ada: User) -> None:
+    async def median_s(login: str) -> float:
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            with pytest.raises(Unauthorized):
+                await authenticate(database, login, "wrong password")
+            times.append(time.perf_counter() - started)
+        return sorted(times)[2]
+
+    known, unknown = await median_s("ada"), await median_s("nobody")
+    assert known / 3 < unknown < known * 3  # without a hash an unknown name would take a hundredth
+
+
+@pytest.mark.parametrize("taken", [{"username": "ADA"}, {"email": "ada@example.com"}, {"phone": "+911234567890"}])
+async def test_a_taken_name_is_refused(database: Database, ada: User, taken: dict[str, str]) -> None:
+    with pytest.raises(Conflict):
+        async with database.transaction() as db:
+            await users.create(
+                db,
+                **({"username": "other"} | taken),  # type: ignore[arg-type]
+                password="password123",
+                name="Other",
+                role=UserRole.USER,
+                now=NOW,
+            )
+
+
+async def test_a_changed_password_makes_old_tokens_void(database: Database, ada: User) -> None:
+    with pytest.raises(Unauthorized):
+        async with database.transaction() as db:
+            await users.change_password(db, user_id=ada.id, current="wrong", new="another password")
+    async with database.transaction() as db:
+        changed = await users.change_password(db, user_id=ada.id, current="lovelace1815", new="another password")
+    assert changed.token_version == 1
+    assert (await authenticate(database, "ada", "another password")).token_version == 1
+    with pytest.raises(Unauthorized):
+        await authenticate(database, "ada", "lovelace1815")
+
+
+# --- The first administrator ------------------------------------------------------------------------------------------
+
+
+def settings(tmp_path: Path, **values: object) -> Settings:
+    defaults = {"_env_file": None, "data_dir": tmp_path, "environment": "development"}
+    return Settings(**(defaults | values))  # type: ignore[arg-type]
+
+
+async def ensure_admin(database: Database, settings: Settings) -> users.FirstAdmin:
+    async with database.transaction() as db:
+        return await users.ensure_admin(db, settings)
+
+
+async def test_development_has_the_published_administrator(database: Database, tmp_path: Path) -> None:
+    for _ in range(2):
+        first = await ensure_admin(database, settings(tmp_path))
+        assert first == users.FirstAdmin("cawadmin", DEV_ADMIN_PASSWORD)
+    admin = await authenticate(database, "cawadmin", DEV_ADMIN_PASSWORD, UserRole.ADMIN)
+    assert not admin.must_change_password
+
+
+async def test_production_shows_a_random_password_once(database: Database, tmp_path: Path) -> None:
+    production = settings(tmp_path, environment="production")
+    first = await ensure_admin(database, production)
+    assert first.password_to_show is not None
+    assert first.password_to_show != DEV_ADMIN_PASSWORD
+    admin = await authenticate(database, first.username, first.password_to_show, UserRole.ADMIN)
+    assert admin.must_change_password
+    assert (await ensure_admin(database, production)).password_to_show is None
+
+
+async def test_a_configured_password_is_used_and_never_shown(database: Database, tmp_path: Path) -> None:
+    configured = settings(tmp_path, environment="production", admin_password=SecretStr("chosen by the owner"))
+    assert (await ensure_admin(database, configured)).password_to_show is None
+    assert await authenticate(database, "cawadmin", "chosen by the owner", UserRole.ADMIN)
+
+
+async def test_production_refuses_the_published_password(database: Database, tmp_path: Path) -> None:
+    await ensure_admin(database, settings(tmp_path))
+    with pytest.raises(Forbidden) as caught:
+        await ensure_admin(database, settings(tmp_path, environment="production"))
+    assert caught.value.code == "default_admin_password"
+    assert isinstance(caught.value, AppError)

@@ -1,0 +1,149 @@
+"""Failed log-ins: five from one address, two hundred from everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from limits import RateLimitItemPerMinute
+
+from core.errors import Unauthorized
+from identity.limits import LoginLimits, TooManyAttempts, network_of
+
+
+async def fail(limits: LoginLimits, address: str = "192.0.2.1", door: str = "otp") -> None:
+    with pytest.raises(Unauthorized):
+        async with limits.attempt(address, door=door):
+            raise Unauthorized("no")
+
+
+async def succeed(limits: LoginLimits, address: str = "192.0.2.1", door: str = "otp") -> None:
+    async with limits.attempt(address, door=door):
+        pass
+
+
+async def test_the_sixth_attempt_after_five_failures_is_refused_even_if_right() -> None:
+    limits = LoginLimits()
+    for _ in range(5):
+        await fail(limits)
+    with pytest.raises(TooManyAttempts) as caught:
+        await succeed(limits)
+    assert caught.value.status == 429
+    assert caught.value.retry_after_s is not None
+    assert 0 < caught.value.retry_after_s <= 15 * 60
+    assert "15 minutes" in caught.value.message
+
+
+async def test_logging_in_rightly_costs_nothing() -> None:
+    limits = LoginLimits()
+    for _ in range(4):
+        await fail(limits)
+    for _ in range(50):
+        await succeed(limits)
+    await fail(limits)
+    with pytest.raises(TooManyAttempts):
+        await succeed(limits)
+
+
+async def test_other_errors_cost_nothing() -> None:
+    limits = LoginLimits()
+    for _ in range(10):
+        with pytest.raises(KeyError):
+            async with limits.attempt("192.0.2.1", door="otp"):
+                raise KeyError
+    await succeed(limits)
+
+
+async def test_addresses_and_doors_are_counted_apart() -> None:
+    limits = LoginLimits()
+    for _ in range(5):
+        await fail(limits)
+    await succeed(limits, address="192.0.2.2")
+    await succeed(limits, door="password")
+
+
+async def test_an_ipv6_network_is_one_address() -> None:
+    limits = LoginLimits()
+    for host in range(5):
+        await fail(limits, address=f"2001:db8:1:2::{host}")
+    with pytest.raises(TooManyAttempts):
+        await succeed(limits, address="2001:db8:1:2:ffff::1")
+    await succeed(limits, address="2001:db8:1:3::1")
+
+
+async def test_failures_from_everywhere_count_together() -> None:
+    limits = LoginLimits()
+    for n in range(200):
+        await fail(limits, address=f"198.51.{n // 250}.{n % 250}")
+    with pytest.raises(TooManyAttempts):
+        await succeed(limits, address="203.0.113.1")
+    await succeed(limits, address="203.0.113.1", door="password")
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_by_one() -> None:
+    limits = LoginLimits()
+    guesses = 0
+
+    async def guess() -> None:
+        nonlocal guesses
+        try:
+            async with limits.attempt("192.0.2.1", door="otp"):
+                guesses += 1
+                await asyncio.sleep(0)
+                raise Unauthorized("no")
+        except (Unauthorized, TooManyAttempts):
+            pass
+
+    await asyncio.gather(*(guess() for _ in range(100)))
+    assert guesses == 5
+
+
+async def test_many_right_log_ins_at_once_from_one_address_all_pass() -> None:
+    limits = LoginLimits()
+    await asyncio.gather(*(succeed(limits) for _ in range(100)))
+
+
+async def test_a_cancelled_attempt_frees_its_place() -> None:
+    limits = LoginLimits()
+    inside = asyncio.Event()
+
+    async def never_ends() -> None:
+        async with limits.attempt("192.0.2.1", door="otp"):
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(never_ends())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(1):
+        await succeed(limits)
+
+
+async def test_the_budget_comes_back_when_its_time_is_over() -> None:
+    from limits import RateLimitItemPerSecond
+
+    limits = LoginLimits(per_address=RateLimitItemPerSecond(1, 1), overall=RateLimitItemPerMinute(200))
+    await fail(limits)
+    with pytest.raises(TooManyAttempts) as caught:
+        await succeed(limits)
+    assert caught.value.retry_after_s == 1
+    limits._storage.expirations.update(dict.fromkeys(limits._storage.expirations, 0.0))  # the second has passed
+    await succeed(limits)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("testclient", "testclient"),
+        ("x" * 1000, "x" * 64),
+    ],
+)
+def test_what_counts_as_one_origin(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -1,0 +1,114 @@
+"""Tool requests of a language model that cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+import pytest_asyncio
+from pydantic import Field
+
+from core.db import Database, migrate
+from core.errors import NotFound
+from pipelines.base import Spoken, ToolContext
+from pipelines.tools import MAX_CALLS_PER_TURN, ToolDesk, schemas, tool
+
+seen: list[ToolContext] = []
+
+
+@tool(doing="Counting")
+async def count_up(
+    ctx: ToolContext,
+    count: Annotated[int, Field(ge=1, le=20, description="How many")] = 3,
+    account: Literal["savings", "current"] | None = None,
+) -> Spoken:
+    """Count to a number."""
+    seen.append(ctx)
+    return Spoken(f"{count} {account}", {"count": count})
+
+
+@tool()
+async def lose(ctx: ToolContext) -> Spoken:
+    """Always fail, as expected."""
+    raise NotFound("There is no such account", spoken="I can't find that account.")
+
+
+@tool()
+async def break_down(ctx: ToolContext) -> Spoken:
+    """Always fail, unexpectedly."""
+    raise RuntimeError("psql://bank:secret@db refused")
+
+
+@pytest_asyncio.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    migrate(url)
+    db = Database(url)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+def told() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def desk(db: Database, told: list[Any]) -> ToolDesk:
+    seen.clear()
+    return ToolDesk(db, customer_id="cus_1", call_id="call_1", notify=told.append)
+
+
+async def test_a_tool_runs_as_the_logged_in_customer(desk: ToolDesk, told: list[Any]) -> None:
+    result = await desk.run(count_up, {"count": 5, "account": "savings"}, call_key="k")
+    assert result == {"say": "5 savings", "facts": {"count": 5}}
+    assert (seen[0].customer_id, seen[0].call_id, seen[0].key) == ("cus_1", "call_1", "call_1:k")
+    assert [message["type"] for message in told] == ["tool-started", "tool-finished"]
+    assert told[0]["doing"] == "Counting"
+    assert told[1]["card"] == {"count": 5}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"count": 0},
+        {"count": 10**30},
+        {"count": "many"},
+        {"account": "yours"},
+        {"customer_id": "cus_2"},
+        {"count": None},
+    ],
+)
+async def test_arguments_are_checked_and_identity_is_none_of_them(desk: ToolDesk, arguments: dict[str, Any]) -> None:
+    result = await desk.run(count_up, arguments, call_key="k")
+    assert result["error"] == "invalid_arguments"
+    assert result["fields"] == next(iter(arguments))
+    assert not seen
+
+
+async def test_expected_failures_are_said_as_they_are(desk: ToolDesk) -> None:
+    assert await desk.run(lose, {}, call_key="k") == {"error": "not_found", "say": "I can't find that account."}
+
+
+async def test_unexpected_failures_tell_nothing(desk: ToolDesk) -> None:
+    result = await desk.run(break_down, {}, call_key="k")
+    assert result["error"] == "failed"
+    assert "psql" not in str(result)
+
+
+async def test_a_model_in_a_loop_is_stopped_until_the_caller_speaks_again(desk: ToolDesk) -> None:
+    for number in range(MAX_CALLS_PER_TURN):
+        assert "error" not in await desk.run(count_up, {}, call_key=str(number))
+    assert (await desk.run(count_up, {}, call_key="x"))["error"] == "too_many_steps"
+    desk.new_turn()
+    assert "error" not in await desk.run(count_up, {}, call_key="y")
+
+
+def test_the_model_is_told_names_types_and_bounds() -> None:
+    told = {schema.name: schema for schema in schemas([count_up]).standard_tools}
+    assert set(told) == {"count_up", "end_call"}
+    assert told["count_up"].description == "Count to a number."
+    assert told["count_up"].required == []
+    assert told["count_up"].properties["count"]["maximum"] == 20

@@ -1,0 +1,31 @@
+import { lazy } from "react";
+import { Route, Routes } from "react-router";
+
+import { AgentsPage } from "../portal/AgentsPage";
+import { CodePage } from "../portal/CodePage";
+import { PortalLayout } from "../portal/PortalLayout";
+import { NotFoundPage } from "./FaultPages";
+import { Shell } from "./Shell";
+
+// What a newcomer does not need on the first page comes when it is needed.
+const ReadyPage = lazy(() => import("../portal/ReadyPage"));
+const CallPage = lazy(() => import("../call/CallPage"));
+const AfterPage = lazy(() => import("../portal/AfterPage"));
+
+/** Every address of the site. */
+export function Pages() {
+  return (
+    <Routes>
+      <Route element={<Shell />}>
+        <Route index element={<CodePage />} />
+        <Route element={<PortalLayout />}>
+          <Route path="agents" element={<AgentsPage />} />
+          <Route path="agents/:agentId/ready" element={<ReadyPage />} />
+          <Route path="call/:agentId" element={<CallPage />} />
+          <Route path="after" element={<AfterPage />} />
+        </Route>
+        <Route path="*" element={<NotFoundPage />} />
+      </Route>
+    </Routes>
+  );
+}
