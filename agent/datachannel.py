@@ -84,9 +84,14 @@ class GuardedConnection(SmallWebRTCConnection):
         super().__init__(ice_servers, connection_timeout_secs)
 
     async def connect(self) -> None:
-        """Tell the pipeline of the connection and hand over the messages that waited for it."""
+        """Tell the pipeline of the connection and hand over the messages that waited for it.
+
+        pipecat hands them over only if the last ping is not late, and then again at every call.
+        """
+        waiting, self._pending_app_messages = self._pending_app_messages, []
         await super().connect()
-        self._pending_app_messages.clear()
+        for message in waiting:
+            await self._call_event_handler("app-message", message)
 
     def video_input_track(self) -> None:
         """No video: none is negotiated, and asking for a keyframe would cost a renegotiation in every call."""

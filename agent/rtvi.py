@@ -11,7 +11,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import pipecat.processors.frameworks.rtvi.models as RTVI  # noqa: N812  pipecat's own name for it
 from loguru import logger
@@ -21,6 +21,7 @@ from pipecat.processors.frameworks.rtvi import (
     RTVIObserverParams,
     RTVIProcessor,
 )
+from pydantic import BaseModel
 
 from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S, TokenBucket
 from core.clock import monotonic_s
@@ -46,16 +47,19 @@ _SENTENCES = {
 _ZERO_WIDTH_JOINERS = frozenset("\u200c\u200d")  # written in Hindi, Persian and emoji
 
 
-class ErrorResponseData(RTVI.ErrorResponseData):
-    """What went wrong with a client's message: a sentence, and a stable name for programs."""
-
+class _Problem(BaseModel):
+    error: str
     code: str
+    fatal: bool | None = None
 
 
-class ErrorData(RTVI.ErrorData):
-    """What went wrong in the call: a sentence, and a stable name for programs."""
+class _ErrorMessage(BaseModel):
+    """RTVI's `error-response` (with the `id` of a message) or `error`, plus a stable name for programs, `code`."""
 
-    code: str
+    label: str = RTVI.MESSAGE_LABEL
+    type: Literal["error-response", "error"]
+    id: str | None = None
+    data: _Problem
 
 
 class GuardedRTVIProcessor(RTVIProcessor):
@@ -175,17 +179,17 @@ class GuardedRTVIProcessor(RTVIProcessor):
     async def _send_error_response(self, id: str, error: str) -> None:  # noqa: A002  the base class's name
         """Answer with a code of ours; any other text is replaced, because pipecat passes exceptions in here."""
         code = error if error in _SENTENCES else "invalid_message"
-        data = ErrorResponseData(error=_SENTENCES[code], code=code)
-        await self.push_transport_message(RTVI.ErrorResponse(id=id or "unknown", data=data), exclude_none=True)
+        problem = _Problem(error=_SENTENCES[code], code=code)
+        await self.push_transport_message(_ErrorMessage(type="error-response", id=id or "unknown", data=problem))
 
     async def _send_error_frame(self, frame: ErrorFrame) -> None:
         """Tell the page that something failed, not what: only an `AppError` has a text made for people."""
         error = frame.exception
-        if isinstance(error, AppError):
-            data = ErrorData(error=error.message, fatal=frame.fatal, code=error.code)
-        else:
-            data = ErrorData(error=_SENTENCES["internal"], fatal=frame.fatal, code="internal")
-        await self.push_transport_message(RTVI.Error(data=data))
+        code, text = (
+            (error.code, error.message) if isinstance(error, AppError) else ("internal", _SENTENCES["internal"])
+        )
+        problem = _Problem(error=text, code=code, fatal=frame.fatal)
+        await self.push_transport_message(_ErrorMessage(type="error", data=problem))
 
     async def _send_bot_ready(self, about: Mapping[str, Any] | None = None) -> None:
         await super()._send_bot_ready(about or {"library": "parley"})

@@ -10,6 +10,9 @@ A module `providers/<name>.py` (or a package of that name) may offer:
     async def close() -> None                                   # give back what `warm` took
     PRICES: Prices
 
+A vendor that is a package has one module a kind: `providers/<name>/stt.py` with `stt()`, and `warm()` and `close()` of
+its own; `ready` and `PRICES` stand in the package.
+
 The module's name is the provider's name in `STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`. What it returns are
 ordinary pipecat services, so the pipeline is the same list of processors whichever vendor is chosen.
 """

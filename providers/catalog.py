@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +62,19 @@ def load(name: str) -> ModuleType:
     return _added.get(name) or importlib.import_module(f"providers.{name}")
 
 
+def _part(name: str, kind: Kind) -> ModuleType | None:
+    """Where a provider offers `kind`: its module, or in a package the submodule of that name; None if it does not."""
+    if not _offers(name, kind):
+        return None
+    module = load(name)
+    return importlib.import_module(f"{module.__name__}.{kind}") if hasattr(module, "__path__") else module
+
+
+def _offers(name: str, kind: Kind) -> bool:
+    module = load(name)
+    return hasattr(module, kind) or (hasattr(module, "__path__") and find_spec(f"{module.__name__}.{kind}") is not None)
+
+
 def choose(settings: Settings, kind: Kind) -> Choice:
     """The provider for `kind`: the one set, else the first that is ready, else the offline one.
 
@@ -68,12 +82,12 @@ def choose(settings: Settings, kind: Kind) -> Choice:
     """
     wanted = {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[kind]
     if wanted:
-        if not hasattr(load(wanted), kind):
+        if not _offers(wanted, kind):
             raise UnknownProvider(f"{kind.upper()}_PROVIDER={wanted}: that provider has no {kind}")
         state = readiness(settings, wanted, kind)
         return Choice(kind, wanted, f"set by {kind.upper()}_PROVIDER" + ("" if state.ok else f"; {state.why}"))
     for name in names():
-        if name != _LAST and name not in _added and hasattr(load(name), kind):
+        if name != _LAST and name not in _added and _offers(name, kind):
             state = readiness(settings, name, kind)
             if state.ok:
                 return Choice(kind, name, state.why)
@@ -87,19 +101,26 @@ def readiness(settings: Settings, name: str, kind: Kind) -> Readiness:
 
 def make(settings: Settings, kind: Kind, brief: Brief) -> Any:
     """A pipecat service of `kind` for one call."""
-    service: FrameProcessor = getattr(load(choose(settings, kind).name), kind)(settings, brief)
+    part = _part(choose(settings, kind).name, kind)
+    assert part is not None, "choose() names only providers that offer the kind"
+    service: FrameProcessor = getattr(part, kind)(settings, brief)
     return service
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
     """Load the models of the chosen providers before the first call."""
-    for name in dict.fromkeys(choose(settings, kind).name for kind in KINDS):
-        if hasattr(module := load(name), "warm"):
-            await module.warm(settings, briefs)
+    for part in _chosen_parts(settings):
+        if hasattr(part, "warm"):
+            await part.warm(settings, briefs)
 
 
 async def close(settings: Settings) -> None:
     """Give back what `warm` took."""
-    for name in dict.fromkeys(choose(settings, kind).name for kind in KINDS):
-        if hasattr(module := load(name), "close"):
-            await module.close()
+    for part in _chosen_parts(settings):
+        if hasattr(part, "close"):
+            await part.close()
+
+
+def _chosen_parts(settings: Settings) -> list[ModuleType]:
+    parts = (_part(choose(settings, kind).name, kind) for kind in KINDS)
+    return list(dict.fromkeys(part for part in parts if part is not None))

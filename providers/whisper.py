@@ -1,4 +1,4 @@
-"""Whisper through CTranslate2: recognition on this machine, more exact than Moonshine on unclear speech, and slower."""
+"""Whisper through CTranslate2: recognition on this machine, with the caller's own names as hints."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ENGINE = Engine(
     kind="stt",
     packages=("faster_whisper",),
     model=MODEL,
-    about="Whisper on this machine; exact, slower to answer",
+    about="Whisper on this machine; heavier than Moonshine, takes names as hints",
     licence="MIT",
     download_mb=486,
     files=_files,

@@ -98,14 +98,18 @@ async def test_messages_arrive_in_order() -> None:
         assert [(await here.next())["id"] for _ in range(10)] == [str(number) for number in range(10)]
 
 
-async def test_messages_sent_before_the_pipeline_is_ready_wait_for_it() -> None:
+@pytest.mark.parametrize("pinged_at", [None, 1.0])
+async def test_messages_sent_before_the_pipeline_is_ready_wait_for_it(pinged_at: float | None) -> None:
     async with line(join=False) as here:
         here.channel.send(json.dumps(READY))
         await here.delivered()
         assert here.received.empty()
+        vars(here.connection)["_last_received_time"] = pinged_at
         await here.connection.connect()
+        await here.connection.connect()
+        here.channel.send(json.dumps({**READY, "id": "2"}))
         assert await here.next() == READY
-        assert here.connection._pending_app_messages == []
+        assert (await here.next())["id"] == "2"
 
 
 async def test_a_late_ping_does_not_hold_messages_back() -> None:

@@ -13,7 +13,7 @@ declare module "@pipecat-ai/transport-lib" {
     getAllMics(): Promise<MediaDeviceInfo[]>;
     getAllCams(): Promise<MediaDeviceInfo[]>;
     getAllSpeakers(): Promise<MediaDeviceInfo[]>;
-    updateMic(deviceId: string): void;
+    updateMic(deviceId: string): Promise<void>;
     updateCam(deviceId: string): void;
     updateSpeaker(deviceId: string): void;
     readonly selectedMic: Device;

@@ -424,7 +424,7 @@ async def test_messages_do_not_pile_up_behind_a_slow_one() -> None:
             await here.say("client-message", {"t": "slow"})
         await asyncio.wait_for(first.wait(), SOON_S)
         assert (await here.told("error-response"))["data"]["code"] == "too_many"
-        assert processor._message_queue.qsize() == rtvi.MAX_QUEUED
+        assert processor._message_queue.qsize() <= rtvi.MAX_QUEUED
         go_on.set()
 
 
