@@ -1,4 +1,4 @@
-"""A conversation of one turn without a microphone: a sentence is spoken, recognised and answered by the chosen vendors."""
+"""A turn without a microphone: a sentence is spoken, recognised and answered by the chosen vendors."""
 
 from __future__ import annotations
 

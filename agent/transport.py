@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator
 from av import AudioFrame
 from pipecat.frames.frames import Frame, InputAudioRawFrame, InterruptionFrame
 from pipecat.processors.frame_processor import FrameDirection
-from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.transport import (
     RawAudioTrack,
+    SmallWebRTCCallbacks,
     SmallWebRTCClient,
     SmallWebRTCOutputTransport,
     SmallWebRTCTransport,
@@ -109,13 +110,20 @@ class CallTransport(SmallWebRTCTransport):
     _client: _Client
 
     def __init__(self, connection: SmallWebRTCConnection) -> None:
-        params = TransportParams(
-            audio_in_enabled=True,
-            audio_out_enabled=True,
-            audio_out_end_silence_secs=1,
+        # Not pipecat's own constructor: its client would listen to the connection too, and everything come in twice.
+        BaseTransport.__init__(self)
+        self._params = TransportParams(audio_in_enabled=True, audio_out_enabled=True, audio_out_end_silence_secs=1)
+        self._callbacks = SmallWebRTCCallbacks(
+            on_app_message=self._on_app_message,
+            on_client_connected=self._on_client_connected,
+            on_client_disconnected=self._on_client_disconnected,
+            on_track_status=self._on_track_status,
         )
-        super().__init__(connection, params)
         self._client = _Client(connection, self._callbacks)
+        self._input = None
+        self._output = None
+        for event in ("on_app_message", "on_client_connected", "on_client_disconnected"):
+            self._register_event_handler(event)
 
     @property
     def last_audio_at(self) -> float | None:

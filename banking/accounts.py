@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, one_of
-from core.errors import AppError, Conflict, NotFound
+from core.errors import AppError, NotFound
 from core.ids import new_id
 from core.money import Money
 
@@ -213,12 +213,6 @@ async def lock(db: AsyncSession, account_ids: Iterable[str]) -> dict[str, Accoun
     if len(found) != len(wanted):
         raise _no_such_account()
     return found
-
-
-def check_active(account: Account) -> None:
-    """Raises: Conflict (code `account_not_active`) if no money may move on it."""
-    if account.status is not AccountStatus.ACTIVE:
-        raise Conflict(f"The {account.spoken_name} is {account.status.value}.", code="account_not_active")
 
 
 def _no_such_account() -> NotFound:

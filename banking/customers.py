@@ -75,7 +75,7 @@ async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:
     known = await db.scalar(select(Customer.id).where(Customer.guest_of == otp_id))
     if known is not None:
         return known
-    customer_id = await insert_if_absent(
+    guest = await insert_if_absent(
         db,
         Customer,
         id=new_id("cus"),
@@ -84,10 +84,10 @@ async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:
         kyc_status=KycStatus.VERIFIED,
         created_at=now,
     )
-    if customer_id is None:  # another request made it in the meantime; it is committed now
+    if guest is None:  # another request made it in the meantime; it is committed now
         return (await db.scalars(select(Customer.id).where(Customer.guest_of == otp_id))).one()
-    await template.furnish(db, customer_id=customer_id, now=now)
-    return customer_id
+    await template.furnish(db, customer_id=guest.id, now=now)
+    return guest.id
 
 
 def _found(customer: Customer | None) -> Customer:

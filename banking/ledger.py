@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from banking import accounts
-from banking.accounts import Account
+from banking.accounts import Account, AccountStatus
 from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, one_of
-from core.errors import Conflict, Invalid
+from core.errors import AppError, Conflict, Invalid
 from core.ids import new_id
 from core.money import Money
 
@@ -161,36 +161,38 @@ async def post(
         raise Invalid("Money cannot move between currencies.", code="currency_mismatch")
     content_hash = _content_hash(legs, kind, narration, category, reverses)
 
-    # After the lock: whoever posts the same was first, and is committed, or waits for us.
-    if (earlier := await _with_key(db, key)) is not None:
-        return _same(earlier, content_hash)
-    for leg in legs:
-        _check_allowed(held[leg.account_id], leg.amount_minor)
-    posting_id = await insert_if_absent(
-        db,
-        Posting,
-        id=new_id("pst"),
-        key=key,
-        content_hash=content_hash,
-        kind=kind,
-        category=category,
-        narration=narration,
-        currency=currencies.pop(),
-        reverses=reverses,
-        at=at,
+    refusal = next(filter(None, (_refusal(held[leg.account_id], leg.amount_minor) for leg in legs)), None)
+    posting = (
+        await insert_if_absent(
+            db,
+            Posting,
+            id=new_id("pst"),
+            key=key,
+            content_hash=content_hash,
+            kind=kind,
+            category=category,
+            narration=narration,
+            currency=currencies.pop(),
+            reverses=reverses,
+            at=at,
+        )
+        if refusal is None
+        else None
     )
-    if posting_id is None:  # taken by a request on other accounts, or a second reversal
-        earlier = await _with_key(db, key)
-        if earlier is None:
-            raise Conflict("That posting has been reversed already.", code="already_reversed")
-        return _same(earlier, content_hash)
+    if posting is None:
+        # Looked up after the lock: whoever posts the same was first and is committed, or waits for us.
+        return _same(
+            await _with_key(db, key),
+            content_hash,
+            otherwise=refusal or Conflict("That posting has been reversed already.", code="already_reversed"),
+        )
 
     for leg in legs:
         account = held[leg.account_id]
         account.balance_minor += leg.amount_minor
         db.add(
             Entry(
-                posting_id=posting_id,
+                posting_id=posting.id,
                 account_id=account.id,
                 amount_minor=leg.amount_minor,
                 balance_after_minor=account.balance_minor,
@@ -199,7 +201,7 @@ async def post(
             )
         )
     await db.flush()
-    return await db.get_one(Posting, posting_id)
+    return posting
 
 
 async def balance(db: AsyncSession, account_id: str) -> Money:
@@ -299,12 +301,15 @@ def _check(legs: Sequence[Leg]) -> None:
         raise Invalid("That movement of money is not possible.", code="bad_posting")
 
 
-def _check_allowed(account: Account, amount_minor: int) -> None:
-    accounts.check_active(account)
+def _refusal(account: Account, amount_minor: int) -> AppError | None:
+    """Why this much cannot move on an account now, or None if it can."""
+    if account.status is not AccountStatus.ACTIVE:
+        return Conflict(f"The {account.spoken_name} is {account.status.value}.", code="account_not_active")
     after = account.balance_minor + amount_minor
     # Money coming in is welcome even where the balance is already too low.
     if amount_minor < 0 and account.floor_minor is not None and after < account.floor_minor:
-        raise InsufficientFunds(account)
+        return InsufficientFunds(account)
+    return None
 
 
 def _content_hash(
@@ -319,7 +324,10 @@ async def _with_key(db: AsyncSession, key: str) -> Posting | None:
     return await db.scalar(select(Posting).where(Posting.key == key))
 
 
-def _same(earlier: Posting, content_hash: str) -> Posting:
+def _same(earlier: Posting | None, content_hash: str, *, otherwise: AppError) -> Posting:
+    """The posting made before, if it is the same; `otherwise` if there is none."""
+    if earlier is None:
+        raise otherwise
     if earlier.content_hash != content_hash:
         raise Conflict("That request was made before with other content.", code="key_reused")
     return earlier

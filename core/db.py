@@ -165,6 +165,9 @@ def storable_text(value: str, *, max_length: int) -> str:
     return unicodedata.normalize("NFC", value)[:max_length]
 
 
+Row = TypeVar("Row", bound=Base)
+
+
 # --- Sessions ---------------------------------------------------------------------------------------------------------
 
 
@@ -339,8 +342,8 @@ def _postgres_engine(url: URL) -> AsyncEngine:
     )
 
 
-async def insert_if_absent(db: AsyncSession, table: type[Base], **values: Any) -> Any | None:
-    """Insert a row unless one like it is there by any unique constraint; the new row's id, or None.
+async def insert_if_absent(db: AsyncSession, table: type[Row], **values: Any) -> Row | None:
+    """Insert a row unless one like it is there by any unique constraint; the new row, or None.
 
     On Postgres this waits for a transaction that is inserting the same, and then sees how that ended.
     """
@@ -348,7 +351,7 @@ async def insert_if_absent(db: AsyncSession, table: type[Base], **values: Any) -
         from sqlalchemy.dialects.sqlite import insert
     else:
         from sqlalchemy.dialects.postgresql import insert
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table.__table__.c.id)
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table)
     return await db.scalar(statement)
 
 

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     llm_provider: str = Field("", description="Language model; empty: best available")
     tts_provider: str = Field("", description="Text to speech; empty: best available")
 
+    ollama_base_url: str = Field(
+        "http://127.0.0.1:11434", description="Where Ollama listens; used with LLM_PROVIDER=ollama"
+    )
+    ollama_model: str = Field("", description="Model that Ollama runs; needed with LLM_PROVIDER=ollama")
+
     # Calls
     smart_turn_process: bool | None = Field(
         None, description="Run the end-of-turn model in a process of its own; empty: where there are two cores or more"

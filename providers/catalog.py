@@ -19,6 +19,9 @@ from providers.base import Brief, Kind, Readiness
 
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
 _NOT_VENDORS = {"base", "catalog", "expand", "local", "phrases"}
+_LOCAL = ("moonshine", "whisper", "kokoro", "piper", "ollama")
+"""Run on this machine: preferred in this order, after every vendor that has a key."""
+
 _LAST = "offline"
 """Needs neither key nor network; chosen when nothing better is ready."""
 
@@ -46,10 +49,16 @@ def add(name: str, module: ModuleType) -> None:
     _added[name] = module
 
 
+def remove(name: str) -> None:
+    """Withdraw what `add` offered."""
+    _added.pop(name, None)
+
+
 def names() -> list[str]:
-    """Every provider there is a file for, the last resort last."""
+    """Every provider there is a file for, in the order of preference, the last resort last."""
     found = {module.name for module in pkgutil.iter_modules(providers.__path__)} - _NOT_VENDORS
-    return [*sorted((found | set(_added)) - {_LAST}), _LAST]
+    with_a_key = sorted((found | set(_added)) - {*_LOCAL, _LAST})
+    return [*with_a_key, *(name for name in _LOCAL if name in found), _LAST]
 
 
 def load(name: str) -> ModuleType:

@@ -76,11 +76,11 @@ async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: AR
 
 
 def _model(settings: Settings) -> str:
-    return getattr(settings, "ollama_model", "")
+    return settings.ollama_model
 
 
 def _base_url(settings: Settings) -> str:
-    url = getattr(settings, "ollama_base_url", "http://127.0.0.1:11434").rstrip("/")
+    url = settings.ollama_base_url.rstrip("/")
     return url if url.endswith("/v1") else f"{url}/v1"
 
 

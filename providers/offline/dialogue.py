@@ -30,6 +30,9 @@ _OPTIONS_NAMED = 6
 _SURE = 1.5
 """From this score on, words decide what is wanted even where something else was expected."""
 
+_SURE_OF_GOODBYE = 3.0
+"""Nothing is worse than to hang up on a guess."""
+
 _EVERYDAY = {intent.name: intent for intent in EVERYDAY.intents}
 
 _NOT_UNDERSTOOD = (
@@ -302,7 +305,7 @@ class Dialogue:
         if not words:
             return None
         guess = self._classifier.rank(self._ear.tagged(words))[0]
-        least = _SURE if guess.intent == "goodbye" else 0.0  # nothing is worse than to hang up on a guess
+        least = _SURE_OF_GOODBYE if guess.intent == "goodbye" else 0.0
         return guess if guess.intent != OUT_OF_SCOPE and guess.score >= least else None
 
     def _values(self, slots: Sequence[Slot], words: Sequence[str]) -> dict[str, Value]:

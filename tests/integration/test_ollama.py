@@ -35,15 +35,8 @@ from tests.doubles.openai_chat import Breaks, Calls, Fails, OpenAIChat, Says, St
 BRIEF = Brief("banking", "You answer for a bank.", Phrases(intents=(), can_do="I can tell your balance."))
 
 
-class OllamaSettings(Settings):
-    """The settings with Ollama's two."""
-
-    ollama_base_url: str = ""
-    ollama_model: str = ""
-
-
 def settings_for(url: str, tmp_path: Path, *, model: str = "test-model", provider: str = "ollama") -> Settings:
-    return OllamaSettings(
+    return Settings(
         _env_file=None,  # pyright: ignore[reportCallIssue]
         data_dir=tmp_path,
         llm_provider=provider,

@@ -207,7 +207,7 @@ def acme(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     module.ENGINE = engine  # pyright: ignore[reportAttributeAccessIssue]
     catalog.add("acme", module)
     yield engine
-    catalog._added.pop("acme")  # The catalogue is one per process; plug-ins are not taken out of it but by tests.
+    catalog.remove("acme")
 
 
 def bring_wheel(tmp_path: Path, *, works: bool = True) -> Any:
@@ -293,7 +293,7 @@ def test_a_damaged_model_is_not_ready(acme: Engine, tmp_path: Path, damage: str)
 
 def test_an_unknown_engine_is_refused_with_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert local.install(settings_in(tmp_path), ["siri"]) == 2
-    assert "There are: kokoro, moonshine, piper, whisper" in capsys.readouterr().err
+    assert "There are: moonshine, whisper, kokoro, piper" in capsys.readouterr().err
 
 
 async def test_a_model_is_loaded_once_in_a_thread_and_shared(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_context import LLMContext, standard_message_text
 from pipecat.processors.aggregators.llm_response_universal import (
     AssistantTurnStoppedMessage,
     LLMAssistantAggregator,
@@ -39,14 +39,14 @@ from pipecat.processors.aggregators.llm_response_universal import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import FunctionCallParams
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
-from pipecat.utils.text.base_text_aggregator import AggregationType
+from pipecat.utils.text.base_text_aggregator import TextType
 from pipecat.workers.runner import WorkerRunner
 
-from core.settings import Settings
 from pipelines.banking.phrases import PHRASES
 from providers.base import Brief
 from providers.offline import llm as offline_llm
 from providers.offline.espeak import DEFAULT_RATE_WPM
+from providers.offline.intents import trained
 from providers.offline.llm import RATE_STEP_WPM, OfflineLLMService
 from providers.offline.tts import EspeakTTSService
 
@@ -54,6 +54,12 @@ BALANCE = {"savings": "Your savings balance is ten thousand rupees.", "current":
 ACCOUNT = {"account": {"anyOf": [{"enum": ["savings", "current"], "type": "string"}, {"type": "null"}]}}
 COUNT = {"count": {"type": "integer", "minimum": 1, "maximum": 20}}
 PATIENCE_S = 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """As the server does before the first call."""
+    asyncio.run(trained(PHRASES))
 
 
 class Mouth(FrameProcessor):
@@ -99,7 +105,7 @@ class Mouth(FrameProcessor):
             if number == self.holds_after:
                 self.holding.set()
                 await asyncio.Event().wait()  # an interruption cancels this
-            await self.push_frame(TTSTextFrame(word, aggregated_by=AggregationType.WORD))
+            await self.push_frame(TTSTextFrame(word, text_type=TextType.WORD))
 
 
 class Talk:
@@ -141,9 +147,9 @@ class Talk:
     def heard(self) -> list[str]:
         """What the context says the agent said."""
         return [
-            str(message["content"])
+            text
             for message in self.context.messages
-            if isinstance(message, dict) and message["role"] == "assistant" and message.get("content")
+            if isinstance(message, dict) and message["role"] == "assistant" and (text := standard_message_text(message))
         ]
 
 
@@ -155,18 +161,20 @@ async def talk(*, tools: tuple[str, ...] = ("get_balance", "get_transactions", "
         "end_call": FunctionSchema("end_call", "Hang up", {}, []),
     }
     context = LLMContext(tools=ToolsSchema(standard_tools=[schemas[name] for name in tools]))
-    user, assistant = LLMContextAggregatorPair(
+    pair = LLMContextAggregatorPair(
         context, user_params=LLMUserAggregatorParams(user_turn_strategies=ExternalUserTurnStrategies())
     )
     brief = Brief("banking", "", PHRASES, ("Ravi",))
-    llm = offline_llm.llm(Settings(), brief)
-    assert isinstance(llm, OfflineLLMService)
+    llm = OfflineLLMService(brief)
     mouth = Mouth()
     worker = PipelineWorker(
-        Pipeline([user, llm, mouth, assistant]), params=PipelineParams(), idle_timeout_secs=None, enable_rtvi=False
+        Pipeline([pair.user(), llm, mouth, pair.assistant()]),
+        params=PipelineParams(),
+        idle_timeout_secs=None,
+        enable_rtvi=False,
     )
     conversation = Talk(context, worker, mouth, llm)
-    _register(llm, conversation, assistant)
+    _register(llm, conversation, pair.assistant())
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())

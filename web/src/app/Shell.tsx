@@ -4,6 +4,7 @@ import { Suspense, useMemo, useState } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 
 import { HeaderSlots } from "../components/HeaderSlot";
+import { Mark } from "../components/Mark";
 import { PageBoundary } from "./FaultPages";
 import classes from "./Shell.module.css";
 
@@ -22,7 +23,7 @@ export function Shell() {
         </a>
         <header className={classes.header}>
           <Group gap={10} wrap="nowrap" className={classes.title}>
-            <img src="/favicon.svg" alt="" width={28} height={28} className={classes.mark} />
+            <Mark className={classes.mark} />
             <div ref={setTitle} className={classes.slot} />
             <Anchor component={Link} to="/agents" underline="never" c="inherit" className={classes.name}>
               <Text fw={650} fz="lg" component="span">

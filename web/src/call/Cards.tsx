@@ -28,7 +28,7 @@ export function CardList({ cards }: { cards: readonly Card[] }) {
 function Balance({ card }: { card: BalanceCard }) {
   return (
     <>
-      <Title order={2} fz="md" fw={600}>
+      <Title order={2} fz="md" fw={600} className={classes.account}>
         {card.account}
       </Title>
       <Text c="dimmed" fz="sm">
@@ -44,7 +44,7 @@ function Balance({ card }: { card: BalanceCard }) {
 function Transactions({ card }: { card: TransactionsCard }) {
   return (
     <>
-      <Title order={2} fz="md" fw={600}>
+      <Title order={2} fz="md" fw={600} className={classes.account}>
         {card.account}
       </Title>
       <Text c="dimmed" fz="sm" mb={4}>

@@ -1,6 +1,7 @@
 import { Button, Card, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowRight, IconCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { Link } from "react-router";
 
 import { agentsQuery, type Agent } from "../api/queries";
@@ -14,6 +15,11 @@ import { usesInWords } from "./uses";
 export function AgentsPage() {
   const { me } = usePortal();
   const agents = useQuery(agentsQuery);
+  useEffect(() => {
+    // What comes next is fetched while the cards are read.
+    void import("./ReadyPage");
+    void import("../call/CallPage");
+  }, []);
   const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
   return (
     <Page size={1080}>

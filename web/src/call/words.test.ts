@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+
+import { ApiError, retryAfter } from "../api/errors";
+import { ending } from "./end-reasons";
+import { callFailure, connectionFailed, loginFailure, waitInWords } from "./failures";
+import { judge, qualityInWords, sampleOf } from "./quality";
+
+describe("a call that cannot start", () => {
+  test.each([
+    [new ApiError(401, "token_expired", ""), "session-expired", "enter-code"],
+    [new ApiError(403, "code_used_up", ""), "code-used-up", "enter-code"],
+    [new ApiError(404, "unknown_agent", ""), "agent-unavailable", "choose-agent"],
+    [new ApiError(429, "too_many_calls", "", 7), "too-many", "retry"],
+    [new ApiError(503, "server_busy", "", 12), "busy", "retry"],
+    [new ApiError(500, "internal", ""), "connection-failed", "retry"],
+    [ApiError.unreachable(), "unreachable", "retry"],
+    [new Error("ICE"), "connection-failed", "retry"],
+  ])("%s is told as %s", (error, kind, remedy) => {
+    const failure = callFailure(error);
+    expect(failure.kind).toBe(kind);
+    expect(failure.remedies[0]).toBe(remedy);
+  });
+
+  test("busy says when to try again, and has an answer when the server does not say", () => {
+    expect(callFailure(new ApiError(503, "server_busy", "", 12)).retryAfterS).toBe(12);
+    expect(callFailure(new ApiError(503, "server_busy", "")).retryAfterS).toBe(10);
+  });
+
+  test("a refusal of another kind keeps the server's sentence; a fault of the server does not show its own", () => {
+    expect(callFailure(new ApiError(403, "not_a_caller", "Log in with a portal code")).advice).toBe(
+      "Log in with a portal code",
+    );
+    expect(callFailure(new ApiError(422, "invalid_offer", "The offer has no audio")).advice).toBe("The offer has no audio");
+    expect(callFailure(new ApiError(500, "internal", "Traceback")).advice).not.toContain("Traceback");
+    expect(callFailure(new ApiError(418, "teapot", "")).advice).not.toBe("");
+    expect(connectionFailed.advice).not.toBe("");
+  });
+});
+
+describe("a code that is refused", () => {
+  test("says what to do, without telling which kind of bad code it is", () => {
+    expect(loginFailure(new ApiError(401, "code_refused", ""))).toMatch(/ask for a new one/);
+    expect(loginFailure(new ApiError(429, "too_many_attempts", "", 45))).toMatch(/Wait 45 seconds/);
+    expect(loginFailure(ApiError.unreachable())).toMatch(/online/);
+  });
+});
+
+test("waits in words", () => {
+  expect([0, 1, 12, 89, 90, 125].map(waitInWords)).toEqual([
+    "1 second",
+    "1 second",
+    "12 seconds",
+    "89 seconds",
+    "2 minutes",
+    "3 minutes",
+  ]);
+});
+
+test("Retry-After comes as seconds or as a date, or as nonsense", () => {
+  const read = (value: string) => retryAfter(new Headers({ "Retry-After": value }), Date.UTC(2026, 0, 1));
+  expect(read("30")).toBe(30);
+  expect(read("Thu, 01 Jan 2026 00:00:20 GMT")).toBe(20);
+  expect(read("soon")).toBeNull();
+  expect(retryAfter(new Headers())).toBeNull();
+});
+
+describe("the end of a call", () => {
+  test("every reason the server records has words of its own", () => {
+    const generic = ending("ended").title;
+    for (const reason of ["hung_up", "agent_ended", "silence", "too_long", "drained", "vanished", "failed", "server_lost"]) {
+      expect(ending(reason).explanation, reason).not.toBe(ending("ended").explanation);
+    }
+    expect(ending("something new").title).toBe(generic);
+  });
+});
+
+describe("the line", () => {
+  const report = (entries: object[]) => new Map(entries.map((entry, id) => [String(id), entry])) as unknown as RTCStatsReport;
+
+  test("round trip and loss are read from the connection's report", () => {
+    const sample = sampleOf(
+      report([
+        { type: "candidate-pair", nominated: false, currentRoundTripTime: 9 },
+        { type: "candidate-pair", nominated: true, currentRoundTripTime: 0.0412 },
+        { type: "inbound-rtp", kind: "audio", packetsReceived: 90, packetsLost: 10 },
+        { type: "inbound-rtp", kind: "video", packetsReceived: 5, packetsLost: 5 },
+      ]),
+    );
+    expect(sample).toEqual({ rttMs: 41, packetsReceived: 90, packetsLost: 10 });
+  });
+
+  test("it is judged by its worse side, and forgiven afterwards", () => {
+    const bad = { rttMs: 40, packetsReceived: 90, packetsLost: 10 };
+    expect(judge(null, bad)).toEqual({ grade: "poor", rttMs: 40, lossPercent: 10 });
+    expect(judge(bad, { rttMs: 40, packetsReceived: 190, packetsLost: 10 }).grade).toBe("good");
+    expect(judge(null, { rttMs: 300, packetsReceived: 100, packetsLost: 0 }).grade).toBe("fair");
+    expect(judge(null, { rttMs: null, packetsReceived: 0, packetsLost: 0 })).toEqual({
+      grade: "good",
+      rttMs: null,
+      lossPercent: null,
+    });
+  });
+
+  test("its figures are said in words", () => {
+    expect(qualityInWords({ grade: "good", rttMs: 24, lossPercent: 0 })).toBe("24 ms round trip, 0 % of the sound lost");
+    expect(qualityInWords({ grade: "lost", rttMs: null, lossPercent: null })).toBe("No connection");
+  });
+});
