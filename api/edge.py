@@ -49,18 +49,22 @@ class Edge:
         nonce = scope.setdefault("state", {})["csp_nonce"] = secrets.token_urlsafe(16)
         status = 0
         received = 0
+        too_large = False
 
         async def capped_receive() -> Message:
-            nonlocal received
+            nonlocal received, too_large
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > MAX_BODY:
+                    too_large = True
                     raise TooLarge
             return message
 
         async def stamped_send(message: Message) -> None:
             nonlocal status
+            if too_large and status != 413:
+                return  # The framework answers an aborted body in its own way; ours follows below.
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._stamp(MutableHeaders(scope=message), request_id, nonce, scope["path"])
@@ -68,16 +72,18 @@ class Edge:
 
         try:
             length = headers.get("content-length", "0")
-            if length.isdigit() and int(length) > MAX_BODY:
-                raise TooLarge
-            await self._app(scope, capped_receive, stamped_send)
+            too_large = length.isdigit() and int(length) > MAX_BODY
+            if not too_large:
+                await self._app(scope, capped_receive, stamped_send)
         except TooLarge:
-            if status == 0:
+            pass
+        finally:
+            if too_large and status == 0:
+                status = 413
                 refusal = error_response(
                     detail=f"The request body is larger than {MAX_BODY} bytes", code="too_large", status=413
                 )
                 await refusal(scope, receive, stamped_send)
-        finally:
             level = "DEBUG" if scope["path"] in self._quiet else "INFO"
             took_ms = (monotonic_s() - started_at) * 1000
             # The query string is left out on purpose: it may carry a token.

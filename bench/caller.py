@@ -134,6 +134,7 @@ class Caller:
         self.microphone = Microphone()
         self.session_id: str | None = None
         self.pc_id: str | None = None
+        self.answer_sdp = ""
         self.ended = asyncio.Event()
         self._http = http or new_http()
         self._owns_http = http is None
@@ -203,6 +204,7 @@ class Caller:
         answer = await self._post(path, offer)
         self.timing.answered_s = time.monotonic()
         self.pc_id = answer.get("pc_id")
+        self.answer_sdp = str(answer["sdp"])
         await self._pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         if self.trickle:
             await self._send("PATCH", path, {"pc_id": self.pc_id, "candidates": _candidates(sdp)})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import sqlite3
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import AppError, Busy, Invalid
+from core.tasks import spawn
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -207,16 +209,22 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose work is committed at the end, or undone if an exception leaves the block.
 
-        A block that is cancelled is undone too, unless the commit had begun: work that must be known to have happened
-        or not runs inside `core.tasks.finish`. Never nest two of these, and await nothing slow inside: on SQLite all
-        other writers wait.
+        A block that is cancelled is undone too, unless the commit had begun, which then goes to its end before the
+        cancellation does: work whose outcome must be known runs inside `core.tasks.finish`. Never nest two of these,
+        and await nothing slow inside: on SQLite all other writers wait.
 
         Raises: Busy if a lock, a connection or the server is not to be had in time.
         """
         with _translated():
-            async with self._writing() as session, session.begin():
+            session = self._writing()
+            try:
                 await _connected(session)
                 yield session
+                await session.flush()
+            except BaseException:
+                await _to_the_end(session.close())
+                raise
+            await _to_the_end(_commit(session))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -225,9 +233,12 @@ class Database:
         Raises: Busy as `transaction()`.
         """
         with _translated():
-            async with self._reading() as session:
+            session = self._reading()
+            try:
                 await _connected(session)
                 yield session
+            finally:
+                await _to_the_end(session.close())
 
     async def close(self) -> None:
         """Close every connection; the object is not usable afterwards."""
@@ -242,6 +253,26 @@ async def _connected(session: AsyncSession) -> None:
         await session.connection()
     except OSError as error:  # refused, no such host or socket, timed out
         raise _busy() from error
+
+
+async def _commit(session: AsyncSession) -> None:
+    try:
+        await session.commit()
+    finally:
+        await session.close()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end, which is soon, even if cancelled meanwhile: half-closed connections keep their locks."""
+    task = spawn(work, owner="database session")
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 @contextmanager
@@ -288,6 +319,21 @@ def async_url(url: str) -> URL:
     raise ValueError(f"DATABASE_URL names {backend}; sqlite and postgresql are supported")
 
 
+class _SqliteConnection(sqlite3.Connection):
+    """A connection that undoes its transaction when it is closed.
+
+    SQLite alone keeps a closed connection's transaction, and its lock, as long as one of its statements is referred to:
+    the traceback of a cancelled query is enough.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with suppress(sqlite3.Error):
+            if self.in_transaction:
+                self.rollback()
+        super().close()
+
+
 def _sqlite_engine(url: URL, *, begin: str, pool_size: int, query_only: bool = False) -> AsyncEngine:
     engine = create_async_engine(
         url,
@@ -295,6 +341,8 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int, query_only: bool = F
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=LOCK_WAIT_S,
+        connect_args={"factory": _SqliteConnection},
+        hide_parameters=True,
     )
     _sqlite_transactions(engine.sync_engine, begin=begin, query_only=query_only)
     return engine
@@ -328,6 +376,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         pool_timeout=LOCK_WAIT_S,
         pool_recycle=1800,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text reaches logs, people's data must not
         connect_args={
             "timeout": LOCK_WAIT_S,
             "command_timeout": STATEMENT_TIMEOUT_S + 1,  # for a server that answers nothing at all

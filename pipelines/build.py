@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipecat.frames.frames import EndFrame, TTSSpeakFrame
+from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame, TTSSpeakFrame
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
@@ -16,7 +16,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMUserAggregator,
     LLMUserAggregatorParams,
 )
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.services.llm_service import FunctionCallParams, LLMService
@@ -107,6 +107,7 @@ def build(
             transport_in,
             services.stt,
             aggregators.user(),
+            _CallerAudioEndsHere(),
             services.llm,
             services.tts,
             transport_out,
@@ -133,6 +134,18 @@ def build(
     _register_tools(services.llm, agent, desk, conversation, ending)
     _ask_when_idle(conversation, desk, ending)
     return conversation
+
+
+class _CallerAudioEndsHere(FrameProcessor):
+    """Takes the caller's audio out of the pipeline: nothing further down listens to it, and every hop costs."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_direct_mode=True)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, InputAudioRawFrame):
+            await self.push_frame(frame, direction)
 
 
 def _register_tools(

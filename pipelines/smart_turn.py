@@ -20,6 +20,8 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
+NICENESS = 5
+"""Of the process: where the two share a core, audio goes first."""
 
 _model: LocalSmartTurnAnalyzerV3 | None = None
 
@@ -28,6 +30,9 @@ def _load(*, own_process: bool) -> None:
     global _model
     if own_process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+        logger.remove()
+        if hasattr(os, "nice"):
+            os.nice(NICENESS)
     _model = LocalSmartTurnAnalyzerV3()
 
 

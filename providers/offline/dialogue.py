@@ -31,7 +31,7 @@ _SURE = 1.5
 """From this score on, words decide what is wanted even where something else was expected."""
 
 _SURE_OF_GOODBYE = 3.0
-"""Nothing is worse than to hang up on a guess."""
+"""From this score on, a turn without "bye" is a goodbye: nothing is worse than to hang up on a guess."""
 
 _EVERYDAY = {intent.name: intent for intent in EVERYDAY.intents}
 
@@ -67,6 +67,7 @@ _OPENERS = _set(
     "hi hello hey okay thanks thank you yes yeah no nope please sorry um uh well so and also then right alright good "
     "morning afternoon evening great fine perfect sure now actually oh there sir madam wait hmm"
 )
+_LEAVING = _set("bye goodbye")
 _JOINTS = _set("and then also plus")
 # With one of these a turn is a sentence of its own, unless it goes on with "about": "what about savings".
 _ASKING = _set("what how check show tell give read say is can could want like need")
@@ -91,12 +92,14 @@ class Act:
         say: What to say at once; the answer of `calls` comes later.
         calls: Tools to ask for.
         pace: Steps to speak faster, negative for slower.
+        slots: What is known about the intent, by slot.
     """
 
     intent: str
     say: str = ""
     calls: tuple[Call, ...] = ()
     pace: int = 0
+    slots: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +248,15 @@ class Dialogue:
         """Carry out one of the agent's own intents, or ask for what is missing."""
         if intent.tool is None or intent.tool not in tools:
             self.memory = replace(self.memory, intent=None, slots={}, asking=None)
-            return Act(intent.name, intent.reply or self._worded("I can't do that just now. {can_do}"))
+            say = intent.reply or self._worded("I can't do that just now. {can_do}")
+            return Act(intent.name, say, slots=slots)
         missing = next((slot for slot in intent.slots if slot.ask and slot.name not in slots), None)
         self.memory = replace(
             self.memory, intent=intent.name, slots=dict(slots), asking=missing.name if missing else None
         )
         if missing is not None:
-            return Act(intent.name, missing.ask or "")
-        return Act(intent.name, calls=self._calls(intent, intent.tool, slots, words))
+            return Act(intent.name, missing.ask or "", slots=slots)
+        return Act(intent.name, calls=self._calls(intent, intent.tool, slots, words), slots=slots)
 
     def _calls(self, intent: Intent, tool: str, slots: Mapping[str, Value], words: Sequence[str]) -> tuple[Call, ...]:
         """One call, or one for each value where several were named ("savings and current")."""
@@ -305,7 +309,7 @@ class Dialogue:
         if not words:
             return None
         guess = self._classifier.rank(self._ear.tagged(words))[0]
-        least = _SURE_OF_GOODBYE if guess.intent == "goodbye" else 0.0
+        least = _SURE_OF_GOODBYE if guess.intent == "goodbye" and not _LEAVING.intersection(words) else 0.0
         return guess if guess.intent != OUT_OF_SCOPE and guess.score >= least else None
 
     def _values(self, slots: Sequence[Slot], words: Sequence[str]) -> dict[str, Value]:

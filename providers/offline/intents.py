@@ -273,7 +273,8 @@ def _fit(design: Matrix, labels: NDArray[np.intp], classes: int, steps: int, *, 
             if new_value <= value + 1e-4 * length * fall or length < _SHORTEST_STEP:
                 break
             length *= 0.4
-        step, bend = moved - weights, new_slope - slope
+        step: Matrix = (moved - weights).astype(np.float32)
+        bend: Matrix = (new_slope - slope).astype(np.float32)
         if (curvature := float(np.vdot(step, bend))) > 1e-10:
             past.append((step, bend, 1 / curvature))
         weights, value, slope = moved, new_value, new_slope
@@ -299,9 +300,9 @@ class _Loss:
 
 def _downhill(slope: Matrix, past: Sequence[tuple[Matrix, Matrix, float]]) -> Matrix:
     """The quasi-Newton direction: the two-loop recursion of Nocedal (1980)."""
-    direction = -slope
+    direction: Matrix = -slope
     if not past:
-        return np.float32(_FIRST_STEP) * direction
+        return (_FIRST_STEP * direction).astype(np.float32)
     shares: list[float] = []
     for step, bend, inverse in reversed(past):
         shares.append(inverse * float(np.vdot(step, direction)))

@@ -27,7 +27,7 @@ from providers.phrases import BUILTIN_ENTITIES, Intent, Phrases, Slot
 NAME_TAG = "[name]"
 """The word class of proper names."""
 
-PHRASES_WEIGHT, ENGLISH_WEIGHT, STOCK_WEIGHT = 0.4, 0.25, 0.35
+PHRASES_WEIGHT, ENGLISH_WEIGHT, STOCK_WEIGHT = 0.5, 0.25, 0.25
 PHRASE_SENTENCES, ENGLISH_SENTENCES = 30_000, 20_000
 STOCK_WORDS = 5000
 """How many of the stock model's most frequent words are understood beyond those of the phrases."""

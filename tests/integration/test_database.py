@@ -82,6 +82,58 @@ async def test_statements_cancelled_half_way_leave_the_database_usable(database:
     assert {whole.count(n) for n in whole} <= {5}
 
 
+async def test_a_cancelled_query_gives_up_its_lock_even_while_its_traceback_is_kept(database: Database) -> None:
+    async def write(name: str) -> None:
+        async with database.transaction() as db:
+            row = {"id": name, "code_hash": name, "max_uses": 1, "uses": 0, "created_at": NOW}
+            await db.execute(sa.insert(OtpCode).values(row).returning(OtpCode.id))
+
+    kept: list[object] = []
+    for turns in range(60):
+        task = asyncio.create_task(write(f"cancelled {turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        kept += await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(2), database.transaction() as db:
+            db.add(code(f"next {turns}"))
+    assert any(isinstance(result, asyncio.CancelledError) for result in kept)
+    assert len([name for name in await names(database) if name.startswith("next")]) == 60
+
+
+async def test_a_commit_that_has_begun_goes_to_its_end(database: Database) -> None:
+    outcomes: dict[str, bool] = {}
+    for turns in range(60):
+        name = f"{turns}"
+        done = False
+
+        async def write(name: str = name) -> None:
+            nonlocal done
+            async with database.transaction() as db:
+                db.add(code(name))
+                await db.flush()
+                done = True
+
+        task = asyncio.create_task(write())
+        while not done:
+            await asyncio.sleep(0)
+        for _ in range(turns // 4):
+            await asyncio.sleep(0)
+        cancelled_in_time = task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(result, asyncio.CancelledError) or result is None
+        assert cancelled_in_time or result is None
+        outcomes[name] = name in await names(database)
+    assert True in outcomes.values()
+
+
+async def test_an_error_does_not_tell_the_values(database: Database) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        async with database.transaction() as db:
+            db.add(code("a", label="secret label", max_uses=-1))
+    assert "secret" not in str(caught.value)
+
+
 async def test_reading_cannot_write(database: Database) -> None:
     with pytest.raises(DBAPIError):
         async with database.reading() as db:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.sdp import InvalidCandidate, InvalidOffer, check_candidate, check_offer
 
-OFFERS = [path.read_text() for path in sorted((Path(__file__).parents[1] / "data" / "offers").glob("*.sdp"))]
+OFFERS = [path.read_text() for path in sorted((Path(__file__).parents[1] / "offers").glob("*.sdp"))]
 GIVEN = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.one_of(

@@ -219,7 +219,7 @@ def test_an_open_question_survives_asides_and_can_be_dropped(clinic: Classifier)
     tools = ("book", "end_call")
     question = hear(dialogue, "book an appointment", tools=tools).say
     assert hear(dialogue, "can you hear me", tools=tools).say.endswith(question)
-    assert hear(dialogue, "say that again please", tools=tools).say == f"Yes, I can hear you. {question}" or question
+    assert hear(dialogue, "say that again please", tools=tools).say == question
     assert question in hear(dialogue, "the green elephant", tools=tools).say
     assert hear(dialogue, "hmm", tools=tools).say == "Please say Mehta or Rao."
     dropped = hear(dialogue, "never mind", tools=tools)

@@ -3,8 +3,8 @@ import { afterEach } from "vitest";
 
 afterEach(cleanup);
 
-// Browser features that the component library asks for and jsdom lacks.
-window.matchMedia ??= (media: string) =>
+// A browser feature that the component library asks for and jsdom lacks.
+window.matchMedia = (media: string) =>
   Object.assign(new EventTarget(), {
     matches: false,
     media,

@@ -24,7 +24,7 @@ from agent.sdp import (
     check_offer,
 )
 
-OFFERS = Path(__file__).parents[2] / "data" / "offers"
+OFFERS = Path(__file__).parents[2] / "offers"
 BROWSERS = sorted(path.stem for path in OFFERS.glob("*.sdp"))
 
 
@@ -339,7 +339,7 @@ REFUSED: dict[str, tuple[Callable[[], str], str]] = {
     "codec bomb": (repeated("a=rtpmap:96 VP8/90000", 65), "rtpmap"),
     "format bomb": (repeated("a=fmtp:96 x=1", 65), "fmtp"),
     "stream bomb": (repeated("a=ssrc:1 cname:x", 33), "ssrc"),
-    "candidate bomb": (repeated("a=candidate:1 1 udp 1 8.8.8.8 1 typ host", 41), "candidate"),
+    "candidate bomb": (repeated("a=candidate:1 1 udp 1 8.8.8.8 1 typ host", 101), "candidate"),
     "candidate without port": (lambda: with_candidates("1 1 udp 1 8.8.8.8 0 typ host"), "port"),
     "candidate word": (lambda: with_candidates("x"), "candidate"),
 }

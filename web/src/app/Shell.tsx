@@ -1,4 +1,14 @@
-import { ActionIcon, Anchor, Center, Group, Loader, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import {
+  ActionIcon,
+  Anchor,
+  Center,
+  Group,
+  Loader,
+  Text,
+  Tooltip,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from "@mantine/core";
 import { IconMoon, IconSun } from "@tabler/icons-react";
 import { Suspense, useMemo, useState } from "react";
 import { Link, Outlet, useLocation } from "react-router";

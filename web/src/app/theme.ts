@@ -1,11 +1,29 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 const harbour: MantineColorsTuple = [
-  "#eaf5f4", "#d5ebe9", "#aad7d3", "#7cc1bc", "#55aea8", "#36978f", "#227f79", "#146a66", "#0c5451", "#073f3d",
+  "#eaf5f4",
+  "#d5ebe9",
+  "#aad7d3",
+  "#7cc1bc",
+  "#55aea8",
+  "#36978f",
+  "#227f79",
+  "#146a66",
+  "#0c5451",
+  "#073f3d",
 ];
 
 const night: MantineColorsTuple = [
-  "#dbe1e0", "#c0c9c8", "#a7b2b0", "#7d8a88", "#4a5654", "#37413f", "#262f2e", "#1a2120", "#121716", "#0b0f0e",
+  "#dbe1e0",
+  "#c0c9c8",
+  "#a7b2b0",
+  "#7d8a88",
+  "#4a5654",
+  "#37413f",
+  "#262f2e",
+  "#1a2120",
+  "#121716",
+  "#0b0f0e",
 ];
 
 export const theme = createTheme({
@@ -14,7 +32,10 @@ export const theme = createTheme({
   colors: { harbour, dark: night },
   black: "#16201f",
   fontFamily: 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
-  headings: { fontWeight: "650", sizes: { h1: { fontSize: "1.75rem", lineHeight: "1.25" }, h2: { fontSize: "1.25rem" } } },
+  headings: {
+    fontWeight: "650",
+    sizes: { h1: { fontSize: "1.75rem", lineHeight: "1.25" }, h2: { fontSize: "1.25rem" } },
+  },
   // Nothing on a page is smaller than 14 px.
   fontSizes: { xs: "0.875rem", sm: "0.9375rem", md: "1rem", lg: "1.125rem", xl: "1.25rem" },
   defaultRadius: "md",

@@ -58,7 +58,13 @@ function Elapsed({ since }: { since: number | null }) {
     return stop;
   }, [start, stop]);
   return (
-    <Text component="span" fz="sm" className={`figures ${classes.elapsed}`} aria-label="Length of the call" role="timer">
+    <Text
+      component="span"
+      fz="sm"
+      className={`figures ${classes.elapsed}`}
+      aria-label="Length of the call"
+      role="timer"
+    >
       {since === null ? "0:00" : duration(now - since)}
     </Text>
   );

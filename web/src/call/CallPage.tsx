@@ -18,7 +18,8 @@ export default function CallPage() {
   const { agentId = "" } = useParams();
   const { call } = usePortal();
   // A reloaded page has no call. Starting another one would use up the code, so that is left to the person.
-  if (!call || call.agent.id !== agentId) return <Navigate to={`/agents/${encodeURIComponent(agentId)}/ready`} replace />;
+  if (!call || call.agent.id !== agentId)
+    return <Navigate to={`/agents/${encodeURIComponent(agentId)}/ready`} replace />;
   return <Call call={call} />;
 }
 
@@ -50,7 +51,12 @@ function Call({ call }: { call: LiveCall }) {
       <div className={classes.page}>
         <CallBar call={call} state={state} />
         <div className={state.cards.length > 0 ? `${classes.middle} ${classes.withCards}` : classes.middle}>
-          <ConversationView conversation={state.conversation} phase={state.phase} agentName={call.agent.name} trySaying={call.agent.try_saying} />
+          <ConversationView
+            conversation={state.conversation}
+            phase={state.phase}
+            agentName={call.agent.name}
+            trySaying={call.agent.try_saying}
+          />
           {state.cards.length > 0 && <CardsAside cards={state.cards} />}
         </div>
         <Dock call={call} state={state} />

@@ -35,7 +35,15 @@ export function ConversationView({ conversation, phase, agentName, trySaying }: 
 }
 
 /** Turns in order. While live, whatever is finished is read out; words that may still change are not. */
-export function TurnList({ turns, agentName, live = false }: { turns: readonly Turn[]; agentName: string; live?: boolean }) {
+export function TurnList({
+  turns,
+  agentName,
+  live = false,
+}: {
+  turns: readonly Turn[];
+  agentName: string;
+  live?: boolean;
+}) {
   return (
     <ol
       className={classes.turns}

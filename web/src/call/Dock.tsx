@@ -73,7 +73,7 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
             color="red.9"
             size="lg"
             leftSection={<IconPhoneOff size={22} />}
-            onClick={() => void call.end("hangup")}
+            onClick={() => void call.end("hung_up")}
             classNames={buttonClasses}
           >
             End

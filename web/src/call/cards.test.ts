@@ -16,10 +16,14 @@ describe("cards", () => {
     });
   });
 
-  test.each([null, "balance", {}, { ...balance, kind: "spell" }, { ...balance, balance_minor: 1.5 }, { ...balance, currency: "rupees" }])(
-    "%j is no card",
-    (value) => expect(parseCard(value)).toBeNull(),
-  );
+  test.each([
+    null,
+    "balance",
+    {},
+    { ...balance, kind: "spell" },
+    { ...balance, balance_minor: 1.5 },
+    { ...balance, currency: "rupees" },
+  ])("%j is no card", (value) => expect(parseCard(value)).toBeNull());
 
   test("the newest comes first and replaces the one about the same thing", () => {
     const old = parseCard(balance) as Card;

@@ -126,7 +126,9 @@ describe("what is done", () => {
 });
 
 test("a call without end does not grow without end", () => {
-  const turns = tell(...Array.from({ length: 2_500 }, (_, at) => ({ type: "caller-typed", text: `${at}`, at }) as const));
+  const turns = tell(
+    ...Array.from({ length: 2_500 }, (_, at) => ({ type: "caller-typed", text: `${at}`, at }) as const),
+  );
   expect(turns).toHaveLength(2_000);
   expect(turns.at(-1)).toMatchObject({ text: "2499" });
 });

@@ -105,9 +105,7 @@ function hearCaller(conversation: Conversation, text: string, final: boolean, at
     conversation.turns.findLast((turn) => turn.kind === "caller" && turn.interim !== "") ??
     (last?.kind === "caller" && !last.typed ? last : undefined);
   if (open?.kind === "caller") {
-    const next = final
-      ? { ...open, text: joined(open.text, text), interim: "" }
-      : { ...open, interim: text };
+    const next = final ? { ...open, text: joined(open.text, text), interim: "" } : { ...open, interim: text };
     return next.text || next.interim ? replace(conversation, open, next) : remove(conversation, open);
   }
   if (!text) return conversation;
@@ -140,11 +138,11 @@ function hearAgent(
   const goesOn =
     last?.kind === "agent" && !last.cutOff && (last.silentAt === null || at - last.silentAt < SAME_TURN_MS);
   return goesOn
-    ? replace(
-        { ...conversation, nextId: conversation.nextId + 1 },
-        last,
-        { ...last, segments: [...last.segments, segment], silentAt: null },
-      )
+    ? replace({ ...conversation, nextId: conversation.nextId + 1 }, last, {
+        ...last,
+        segments: [...last.segments, segment],
+        silentAt: null,
+      })
     : add(conversation, { kind: "agent", at, segments: [segment], cutOff: false, silentAt: null });
 }
 

@@ -5,58 +5,43 @@ export interface Ending {
   explanation: string;
 }
 
+const closed = "The line is closed and the microphone is off.";
+const fault: Ending = {
+  title: "The call ended because of a fault on our side",
+  explanation: "We are sorry. What you see below is what was done. Please call again.",
+};
+const lost: Ending = { title: connectionLost.title, explanation: connectionLost.advice };
+
+/** By the names under which the server records why calls end. */
 const ENDINGS: Record<string, Ending> = {
-  hangup: { title: "You ended the call", explanation: "The line is closed and the microphone is off." },
-  goodbye: { title: "The call has ended", explanation: "You said goodbye, and the assistant closed the line." },
-  idle: {
+  hung_up: { title: "You ended the call", explanation: closed },
+  agent_ended: { title: "The call has ended", explanation: "The assistant said goodbye and closed the line." },
+  silence: {
     title: "The call ended after a silence",
     explanation: "Nobody had spoken for a while, so the assistant said goodbye. Call again whenever you like.",
   },
-  "max-length": {
+  too_long: {
     title: "The call reached its longest length",
     explanation: "Calls are limited in time. Call again to go on.",
   },
-  drain: {
+  drained: {
     title: "The service is being restarted",
     explanation: "The call was closed so that the server could be renewed. It will be back in a moment.",
   },
-  lost: { title: connectionLost.title, explanation: connectionLost.advice },
-  error: {
-    title: "The call ended because of a fault on our side",
-    explanation: "We are sorry. Nothing you asked for was left half done. Please call again.",
+  abuse: {
+    title: "The call was closed",
+    explanation: "This page sent something that the server does not take. Load the page again, then call again.",
   },
-  ended: { title: "The call has ended", explanation: "The line is closed and the microphone is off." },
+  vanished: lost,
+  never_connected: lost,
+  failed: fault,
+  failed_to_start: fault,
+  server_lost: fault,
 };
 
-/** Servers and clients name the same causes a little differently. */
-const SAME: Record<string, keyof typeof ENDINGS> = {
-  "hung-up": "hangup",
-  "hang-up": "hangup",
-  "caller-left": "hangup",
-  "caller-hung-up": "hangup",
-  "agent-ended": "goodbye",
-  "agent-goodbye": "goodbye",
-  silence: "idle",
-  "idle-timeout": "idle",
-  "max-duration": "max-length",
-  "too-long": "max-length",
-  length: "max-length",
-  "time-limit": "max-length",
-  shutdown: "drain",
-  draining: "drain",
-  drained: "drain",
-  "server-stopping": "drain",
-  vanished: "lost",
-  "connection-lost": "lost",
-  failed: "error",
-  abuse: "error",
-  "server-lost": "error",
-  "never-connected": "lost",
-  fault: "error",
-};
+const unknown: Ending = { title: "The call has ended", explanation: closed };
 
 /** An end reason of the server in words a caller understands. */
-export function ending(reason: string): Ending {
-  const name = reason.toLowerCase().replaceAll("_", "-");
-  return ENDINGS[SAME[name] ?? name] ?? ENDINGS["ended"]!;
+export function ending(reason: string | null): Ending {
+  return ENDINGS[reason ?? ""] ?? unknown;
 }

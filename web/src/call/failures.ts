@@ -58,12 +58,19 @@ export function callFailure(error: unknown): Failure {
         remedies: ["enter-code"],
       };
     case 403:
-      return {
-        kind: "code-used-up",
-        title: "This code has been used up",
-        advice: "Every call your code allowed has been made. Ask for a new one.",
-        remedies: ["enter-code"],
-      };
+      return error.code === "code_used_up"
+        ? {
+            kind: "code-used-up",
+            title: "This code has been used up",
+            advice: "Every call your code allowed has been made. Ask for a new one.",
+            remedies: ["enter-code"],
+          }
+        : {
+            kind: "not-allowed",
+            title: "This call is not allowed",
+            advice: error.message || "Enter your code again, or ask for a new one.",
+            remedies: ["enter-code", "retry"],
+          };
     case 404:
       return {
         kind: "agent-unavailable",
@@ -90,7 +97,10 @@ export function callFailure(error: unknown): Failure {
     default:
       return {
         ...connectionFailed,
-        advice: error.status < 500 && error.message ? error.message : "Something went wrong on our side. Try again in a moment.",
+        advice:
+          error.status < 500 && error.message
+            ? error.message
+            : "Something went wrong on our side. Try again in a moment.",
       };
   }
 }
@@ -115,6 +125,7 @@ export function loginFailure(error: unknown): string {
 
 /** "20 seconds", "2 minutes". */
 export function waitInWords(seconds: number): string {
-  const [count, unit] = seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.ceil(seconds / 60), "minute"];
+  const [count, unit] =
+    seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.ceil(seconds / 60), "minute"];
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }

@@ -43,7 +43,11 @@ describe("starting", () => {
     const asked = serve({ "POST /api/agents/access": [granted], "POST /start": [busy] });
     const call = typedCall();
     await call.start();
-    expect(call.snapshot()).toMatchObject({ phase: "failed", remainingUses: 2, failure: { kind: "busy", retryAfterS: 12 } });
+    expect(call.snapshot()).toMatchObject({
+      phase: "failed",
+      remainingUses: 2,
+      failure: { kind: "busy", retryAfterS: 12 },
+    });
     await call.retry();
     expect(asked.map(({ path }) => path)).toEqual(["/api/agents/access", "/start", "/start"]);
   });
@@ -82,7 +86,11 @@ describe("what the line tells", () => {
     client.emit(RTVIEvent.UserTranscript, { text: "my balance", final: true, timestamp: "", user_id: "" });
     client.emit(RTVIEvent.UserStoppedSpeaking);
     expect(call.snapshot().thinking).toBe(true);
-    client.emit(RTVIEvent.ServerMessage, { type: "tool-started", name: "get_balance", doing: "Looking up your balance" });
+    client.emit(RTVIEvent.ServerMessage, {
+      type: "tool-started",
+      name: "get_balance",
+      doing: "Looking up your balance",
+    });
     const card = { kind: "balance", account: "savings", balance_minor: 5, currency: "INR" };
     client.emit(RTVIEvent.ServerMessage, { type: "tool-finished", name: "get_balance", card });
     client.emit(RTVIEvent.BotStartedSpeaking);
@@ -122,6 +130,6 @@ describe("what the line tells", () => {
 test("the first reason of an end stays", async () => {
   const call = typedCall();
   await call.end("silence");
-  await call.end("hangup");
+  await call.end("hung_up");
   expect(call.snapshot()).toMatchObject({ phase: "ended", endReason: "silence" });
 });

@@ -78,9 +78,8 @@ export class LiveCall {
   ) {
     this.#media = new MicrophoneMedia(microphone);
     this.#transport = new SmallWebRTCTransport({ mediaManager: this.#media });
-    this.client = new TellingClient(
-      { transport: this.#transport, enableMic: withMicrophone, enableCam: false },
-      () => this.#tell({ type: "cut-off", at: Date.now() }),
+    this.client = new TellingClient({ transport: this.#transport, enableMic: withMicrophone, enableCam: false }, () =>
+      this.#tell({ type: "cut-off", at: Date.now() }),
     );
     this.client.setLogLevel(LogLevel.ERROR);
     this.#listen();
@@ -148,7 +147,7 @@ export class LiveCall {
       agentSpeaking: false,
       thinking: false,
     });
-    if (reason === "hangup" && wasLive) this.#tellServer();
+    if (reason === "hung_up" && wasLive) this.#tellServer();
     await this.client.disconnect();
     this.microphone.close();
   }
@@ -223,7 +222,7 @@ export class LiveCall {
     });
     client.on(RTVIEvent.ServerMessage, (message: unknown) => this.#serverSays(message));
     client.on(RTVIEvent.Disconnected, () => {
-      if (this.#state.phase === "live") void this.end(this.#serverReason ?? "lost");
+      if (this.#state.phase === "live") void this.end(this.#serverReason ?? "vanished");
     });
     client.on(RTVIEvent.BotDisconnected, () => {
       this.#serverReason ??= "ended";
@@ -261,7 +260,7 @@ export class LiveCall {
       this.#lostSince ??= Date.now();
       this.#lastSample = null;
       this.#set({ quality: { grade: "lost", rttMs: null, lossPercent: null } });
-      if (Date.now() - this.#lostSince > LOST_AFTER_MS) return this.end("lost");
+      if (Date.now() - this.#lostSince > LOST_AFTER_MS) return this.end("vanished");
     }
     // The transport stops the old connection's track when it makes a new one, and that may be the one in use.
     const sender = peer.getSenders().find((candidate) => candidate.track?.kind === "audio");

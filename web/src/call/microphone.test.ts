@@ -75,15 +75,12 @@ describe("the microphone", () => {
   });
 
   test("pulling the plug is noticed", async () => {
-    const [track] = await (async () => {
-      const tracks = browser(() => undefined);
-      await microphone.open();
-      return tracks;
-    })();
-    track?.dispatchEvent(new Event("ended"));
+    const tracks = browser(() => undefined);
+    const microphone = new Microphone();
+    await microphone.open();
+    tracks[0]?.dispatchEvent(new Event("ended"));
     expect(microphone.state).toEqual({ status: "trouble", trouble: "unplugged" });
   });
-  const microphone = new Microphone();
 });
 
 describe("the transport's media manager", () => {

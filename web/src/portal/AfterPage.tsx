@@ -21,7 +21,7 @@ export default function AfterPage() {
 
   const state = call?.snapshot();
   if (!call || !state || state.phase !== "ended") return <Navigate to="/agents" replace />;
-  const { title, explanation } = ending(state.endReason ?? "ended");
+  const { title, explanation } = ending(state.endReason);
   const length = state.startedAt && state.endedAt ? duration(state.endedAt - state.startedAt) : null;
   const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
   return (
@@ -38,7 +38,11 @@ export default function AfterPage() {
         </Button>
       </Group>
       <Text c="dimmed" className="figures">
-        {[`With ${call.agent.name}`, length && `${length} long`, me.remaining_uses !== null && usesInWords(me.remaining_uses)]
+        {[
+          `With ${call.agent.name}`,
+          length && `${length} long`,
+          me.remaining_uses !== null && usesInWords(me.remaining_uses),
+        ]
           .filter(Boolean)
           .join(" · ")}
       </Text>

@@ -40,10 +40,15 @@ export function AgentsPage() {
       {agents.isPending && <CardsLoading />}
       {agents.isError && <LoadFault what="the assistants" retry={agents.refetch} />}
       {agents.data?.length === 0 && (
-        <Notice title="No assistant is switched on">Come back a little later, or tell the person who gave you the code.</Notice>
+        <Notice title="No assistant is switched on">
+          Come back a little later, or tell the person who gave you the code.
+        </Notice>
       )}
       {agents.data && agents.data.length > 0 && (
-        <SimpleGrid cols={{ base: 1, sm: Math.min(2, agents.data.length), md: Math.min(3, agents.data.length) }} spacing="lg">
+        <SimpleGrid
+          cols={{ base: 1, sm: Math.min(2, agents.data.length), md: Math.min(3, agents.data.length) }}
+          spacing="lg"
+        >
           {agents.data.map((agent) => (
             <AgentCard key={agent.id} agent={agent} usedUp={usedUp} />
           ))}
@@ -56,7 +61,15 @@ export function AgentsPage() {
 function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
   const open = agent.available && !usedUp;
   return (
-    <Card withBorder padding="lg" radius="lg" component="article" aria-labelledby={`agent-${agent.id}`} maw={560} w="100%">
+    <Card
+      withBorder
+      padding="lg"
+      radius="lg"
+      component="article"
+      aria-labelledby={`agent-${agent.id}`}
+      maw={560}
+      w="100%"
+    >
       <Stack gap="md" h="100%">
         <div>
           <Title order={2} id={`agent-${agent.id}`}>

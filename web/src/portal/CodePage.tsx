@@ -60,7 +60,13 @@ export function CodePage() {
       )}
       <form onSubmit={submit}>
         <Stack gap="md">
-          <Box ref={boxes} onPasteCapture={paste} role="group" aria-labelledby="code-label" aria-describedby="code-error">
+          <Box
+            ref={boxes}
+            onPasteCapture={paste}
+            role="group"
+            aria-labelledby="code-label"
+            aria-describedby="code-error"
+          >
             <Text component="p" id="code-label" fw={600} mb="xs">
               Your {shape.words} code
             </Text>

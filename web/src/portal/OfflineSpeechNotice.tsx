@@ -1,7 +1,5 @@
 import { Notice } from "../components/Notice";
 
 export function OfflineSpeechNotice() {
-  return (
-    <Notice>The recogniser on this machine is simple: speak clearly, watch the captions, or type.</Notice>
-  );
+  return <Notice>The recogniser on this machine is simple: speak clearly, watch the captions, or type.</Notice>;
 }

@@ -56,7 +56,7 @@ function useHangUpOnLeaving(call: LiveCall | null): void {
   const inCall = useMatch("/call/:agentId") !== null;
   const wasInCall = useRef(inCall);
   useEffect(() => {
-    if (wasInCall.current && !inCall) void call?.end("hangup");
+    if (wasInCall.current && !inCall) void call?.end("hung_up");
     wasInCall.current = inCall;
   }, [inCall, call]);
 }

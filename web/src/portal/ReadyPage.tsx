@@ -25,7 +25,9 @@ export default function ReadyPage() {
       {agents.isError && <LoadFault what="the assistant" retry={agents.refetch} />}
       {agents.data && (
         <>
-          <PageTitle lead="It may have been switched off. Choose another one.">This assistant is not available</PageTitle>
+          <PageTitle lead="It may have been switched off. Choose another one.">
+            This assistant is not available
+          </PageTitle>
           <Button component={Link} to="/agents">
             Choose an assistant
           </Button>
@@ -64,7 +66,11 @@ function Ready({ agent }: { agent: Agent }) {
   return (
     <Page>
       <PageTitle
-        lead={on ? "Say a few words: the bar moves when you are heard." : "To speak with the assistant, this page needs your microphone."}
+        lead={
+          on
+            ? "Say a few words: the bar moves when you are heard."
+            : "To speak with the assistant, this page needs your microphone."
+        }
       >
         {`Ready to call ${agent.name}?`}
       </PageTitle>

@@ -20,10 +20,7 @@ export function codeShape(portal: Pick<Portal, "otp_length" | "otp_format"> | un
 /** A pasted code without what surrounds it, or an empty string if there is none. */
 export function cleanCode(text: string, shape: CodeShape): string {
   const compact = text.replaceAll(/[\s\-–—._]/g, "");
-  const code =
-    shape.type === "number"
-      ? compact
-      : compact.toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+  const code = shape.type === "number" ? compact : compact.toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1");
   const valid = shape.type === "number" ? /^\d+$/ : CROCKFORD;
   return valid.test(code) ? code.slice(0, shape.length) : "";
 }
