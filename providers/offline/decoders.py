@@ -9,6 +9,8 @@ from itertools import islice, product
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from providers.offline import language_model, pronunciation
 from providers.offline.language_model import NAME_TAG, LanguageModel
 from providers.offline.sphinx import Decoder, Word
@@ -23,6 +25,9 @@ _MAX_PRONUNCIATIONS = 6
 _NAME, _JOINT = "name:", "_"
 # Most people say the first name or all of it, seldom the last name alone.
 _FULL, _FIRST, _LAST = 0.45, 0.45, 0.1
+
+_SILENCE = 50
+"""Peak of 16-bit samples below which nobody speaks: -56 dB of full scale."""
 
 T = TypeVar("T")
 
@@ -86,6 +91,9 @@ class LentDecoder:
         """
 
         def work() -> tuple[Word, ...]:
+            # Digital silence, as of a muted microphone, would be taken for a word.
+            if not audio or int(np.abs(np.frombuffer(audio, "<i2").astype(np.int32)).max()) < _SILENCE:
+                return ()
             self._decoder.start()
             try:
                 self._decoder.feed(audio, whole=True)

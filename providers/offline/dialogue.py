@@ -30,6 +30,9 @@ _OPTIONS_NAMED = 6
 _SURE = 1.5
 """From this score on, words decide what is wanted even where something else was expected."""
 
+_NEARLY = 2.0
+_JOINTS_TRIED = 3
+
 _SURE_OF_GOODBYE = 3.0
 """From this score on, a turn without "bye" is a goodbye: nothing is worse than to hang up on a guess."""
 
@@ -209,6 +212,8 @@ class Dialogue:
             rest = self._best(words[at:]) if 0 < at < len(words) - 1 else None
             if rest is not None and (guess is None or rest.intent in self._own):
                 guess = rest
+        if guess is None:
+            guess = self._likely(words)
         if guess is None or guess.score < least:
             return None
         if guess.intent not in self._own:
@@ -218,9 +223,8 @@ class Dialogue:
 
     def _two_requests(self, words: Sequence[str], tools: Collection[str]) -> Act | None:
         """Both parts of "my balance and the last three transactions"."""
-        for at, word in enumerate(words):
-            if word not in _JOINTS or not 0 < at < len(words) - 1:
-                continue
+        joints = [at for at, word in enumerate(words) if word in _JOINTS and 0 < at < len(words) - 1]
+        for at in joints[:_JOINTS_TRIED]:
             first, second = self._best(words[:at]), self._best(words[at + 1 :])
             if first is None or second is None or first.intent == second.intent:
                 continue
@@ -311,6 +315,16 @@ class Dialogue:
         guess = self._classifier.rank(self._ear.tagged(words))[0]
         least = _SURE_OF_GOODBYE if guess.intent == "goodbye" and not _LEAVING.intersection(words) else 0.0
         return guess if guess.intent != OUT_OF_SCOPE and guess.score >= least else None
+
+    def _likely(self, words: Sequence[str]) -> Guess | None:
+        """An intent that just missed being clear, while one of the things only it is about was named."""
+        for guess in self._classifier.rank(self._ear.tagged(words)):
+            intent = self._own.get(guess.intent)
+            if intent is None or not intent.tool or guess.score < -_NEARLY:
+                continue
+            if any(slot.entity in self._ear.declared and self._spans(slot, words) for slot in intent.slots):
+                return replace(guess, score=0.0)
+        return None
 
     def _values(self, slots: Sequence[Slot], words: Sequence[str]) -> dict[str, Value]:
         """The value each slot is given; of several the last, since people correct themselves forwards."""

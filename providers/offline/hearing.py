@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from difflib import SequenceMatcher
-from functools import lru_cache
 
 from core.spoken import hear_digits, hear_money, hear_number
 from providers.expand import Sample
@@ -25,7 +24,10 @@ Meaning = Callable[[int, int], Value | None]
 MAX_WORDS = 60
 """Longer turns are heard up to here: nobody states a request in more words, and the work per turn stays bounded."""
 
+MAX_CHARACTERS = 600
+
 _MAX_VALUE_WORDS = 12
+_MAX_RUN_WORDS = 24  # of number words on end; more are no value
 _NAME_LIKENESS = 0.84
 
 _CONTRACTIONS = {
@@ -114,10 +116,9 @@ _MONEY_WORDS = _set(
 _DIGIT_WORDS = _set("zero oh o one two three four five six seven eight nine double triple")
 
 
-@lru_cache(maxsize=4096)
 def words_of(text: str) -> tuple[str, ...]:
     """The words of spoken or typed text: lower case, contractions resolved, punctuation gone; `MAX_WORDS` at most."""
-    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("‘", "'")
+    text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower().replace("’", "'").replace("‘", "'")
     text = re.sub(r"(?<=\d),(?=\d)|(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"\b([ap])\.m\b|(?<=\d)\s?([ap])m\b", lambda half: f" {half[1] or half[2]} m ", text)
     text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
@@ -159,6 +160,8 @@ class Ear:
         self, phrases: Phrases, literals: frozenset[tuple[str, ...]] = frozenset(), names: Iterable[str] = ()
     ) -> None:
         self._literals = literals
+        self._said: tuple[str, ...] = ()  # what was heard last is asked for again and again
+        self._found: dict[tuple[str, date | None], list[Span]] = {}
         self._names = {words: name for name in names if (words := words_of(name))}
         self._ways = {
             entity.name: {words_of(way): value for value, ways in entity.values.items() for way in ways}
@@ -175,6 +178,14 @@ class Ear:
 
         Raises: KeyError when the entity is neither declared nor builtin.
         """
+        said = tuple(words)
+        if said != self._said:
+            self._said, self._found = said, {}
+        if (entity, today) not in self._found:
+            self._found[entity, today] = self._find(entity, said, today)
+        return self._found[entity, today]
+
+    def _find(self, entity: str, words: Sequence[str], today: date | None) -> list[Span]:
         if entity in self._ways:
             return self._declared(self._ways[entity], words)
         return {
@@ -188,9 +199,8 @@ class Ear:
 
     def tagged(self, words: Sequence[str]) -> list[str]:
         """`words` with every value replaced by the name of its entity, so that "last five" and "last nine" are one."""
-        spans = [(span, "#name") for span in self._called(words)]
-        spans += [(s, f"#{name}") for name, ways in self._ways.items() for s in self._declared(ways, words)]
-        spans += [(span, "#number") for span in (*_amounts(words), *_numbers(words))]
+        spans = [(span, "#number") for entity in ("money", "number") for span in self.find(entity, words)]
+        spans += [(span, f"#{entity}") for entity in ("name", *self._ways) for span in self.find(entity, words)]
         result: list[str] = []
         at = 0
         for span, tag in sorted(spans, key=lambda item: (item[0].start, -item[0].end)):
@@ -292,7 +302,8 @@ def _scan_runs(words: Sequence[str], vocabulary: frozenset[str], meaning: Meanin
         end = at
         while end < len(words) and (words[end] in vocabulary or words[end][0].isdigit()):
             end += 1
-        inside = _scan(words[at:end], _MAX_VALUE_WORDS, lambda i, j, at=at: meaning(at + i, at + j))
+        run = words[at:end] if end - at <= _MAX_RUN_WORDS else ()
+        inside = _scan(run, _MAX_VALUE_WORDS, lambda i, j, at=at: meaning(at + i, at + j))
         spans += [Span(at + span.start, at + span.end, span.value) for span in inside]
         at = max(end, at + 1)
     return spans

@@ -212,7 +212,6 @@ def _features(words: Sequence[str]) -> Features:
     return whole, Counter(group for word in words for group in _letters(word))
 
 
-@lru_cache(maxsize=20_000)
 def _letters(word: str) -> tuple[str, ...]:
     if word.startswith("#"):
         return ()
@@ -277,7 +276,7 @@ def _fit(design: Matrix, labels: NDArray[np.intp], classes: int, steps: int, *, 
         bend: Matrix = (new_slope - slope).astype(np.float32)
         if (curvature := float(np.vdot(step, bend))) > 1e-10:
             past.append((step, bend, 1 / curvature))
-        weights, value, slope = moved, new_value, new_slope
+        weights, value, slope = weights + step, new_value, new_slope
     return weights
 
 

@@ -59,22 +59,21 @@ def build(phrases: Phrases, cache_dir: Path) -> LanguageModel:
 
     Raises: SphinxError, TemplateError, OSError.
     """
-    english = resources.files("providers.offline").joinpath("data/english.txt").read_text("utf-8")
-    folder = cache_dir / f"stt-{_content_hash(phrases, english)}"
+    folder = cache_dir / f"stt-{_content_hash(phrases)}"
     made = LanguageModel(folder / "model.bin", folder / "words.dict")
     with _building:  # Whoever asks meanwhile waits for this one instead of building it as well.
         if not folder.is_dir():
             began = time.monotonic()
-            _build_folder(phrases, english, folder)
+            _build_folder(phrases, folder)
             logger.info("Built the speech recogniser's language model in {:.1f} s", time.monotonic() - began)
     return made
 
 
-def _build_folder(phrases: Phrases, english: str, folder: Path) -> None:
+def _build_folder(phrases: Phrases, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".stt-", dir=folder.parent))
     try:
-        _write(phrases, english, scratch)
+        _write(phrases, scratch)
         try:
             scratch.rename(folder)
         except OSError:
@@ -84,19 +83,31 @@ def _build_folder(phrases: Phrases, english: str, folder: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _content_hash(phrases: Phrases, english: str) -> str:
+def _content_hash(phrases: Phrases) -> str:
     stock = (sphinx.model_dir() / "en-us.lm.bin").stat().st_size
     weights = (PHRASES_WEIGHT, ENGLISH_WEIGHT, STOCK_WEIGHT, trigrams.DISCOUNT, STOCK_PRUNING)
     sizes = (PHRASE_SENTENCES, ENGLISH_SENTENCES, STOCK_WORDS)
-    content = repr((_VERSION, stock, weights, sizes, _BEFORE, _AFTER, phrases.intents, phrases.entities, english))
+    content = repr((_VERSION, stock, weights, sizes, _BEFORE, _AFTER, phrases.intents, phrases.entities, _english()))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _write(phrases: Phrases, english: str, folder: Path) -> None:
+def training_texts(phrases: Phrases) -> tuple[list[str], list[str]]:
+    """Sentences of the agent type and of everyday English, the same each time; names are `NAME_TAG`.
+
+    Raises: TemplateError.
+    """
     rng = random.Random(1)  # noqa: S311 - the same phrases must give the same model
-    domain = [s.text for s in sample(phrases, [NAME_TAG], rng, PHRASE_SENTENCES)]
-    domain = [_around(text, rng) for text in domain]
-    everyday = [s.text for s in sample(_as_phrases(english), [NAME_TAG], rng, ENGLISH_SENTENCES)]
+    domain = [_around(each.text, rng) for each in sample(phrases, [NAME_TAG], rng, PHRASE_SENTENCES)]
+    everyday = [each.text for each in sample(_as_phrases(_english()), [NAME_TAG], rng, ENGLISH_SENTENCES)]
+    return domain, everyday
+
+
+def _english() -> str:
+    return resources.files("providers.offline").joinpath("data/english.txt").read_text("utf-8")
+
+
+def _write(phrases: Phrases, folder: Path) -> None:
+    domain, everyday = training_texts(phrases)
     stock = trigrams.StockModel(sphinx.model_dir() / "en-us.lm.bin")
     corpora = [_sentences(domain), _sentences(everyday)]
     spoken = {word for corpus in corpora for sentence in corpus for word in sentence}

@@ -61,7 +61,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--parley-line": "#dddad1",
     "--parley-caller": "#e3f0ee",
     "--parley-trouble": "#fdeeec",
-    "--parley-unheard": "#687573",
+    "--parley-unheard": "#586462",
     "--parley-good": "#1f7a4d",
     "--parley-fair": "#9a6200",
     "--parley-poor": "#b3261e",

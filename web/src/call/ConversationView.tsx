@@ -23,7 +23,10 @@ export function ConversationView({ conversation, phase, agentName, trySaying }: 
           {phase === "connecting" ? "Connecting you…" : "You are connected. The assistant is about to greet you."}
         </Text>
       )}
-      <TurnList turns={conversation.turns} agentName={agentName} live />
+      {/* What is finished is read out; words that may still change are not. */}
+      <div role="log" aria-live="polite" aria-relevant="additions" aria-label="Captions">
+        <TurnList turns={conversation.turns} agentName={agentName} />
+      </div>
       {conversation.turns.length > 0 && !callerHasSpoken && trySaying.length > 0 && (
         <Text c="dimmed" className={classes.hint}>
           Try saying: “{trySaying[0]}”
@@ -34,21 +37,10 @@ export function ConversationView({ conversation, phase, agentName, trySaying }: 
   );
 }
 
-/** Turns in order. While live, whatever is finished is read out; words that may still change are not. */
-export function TurnList({
-  turns,
-  agentName,
-  live = false,
-}: {
-  turns: readonly Turn[];
-  agentName: string;
-  live?: boolean;
-}) {
+/** Turns in order. */
+export function TurnList({ turns, agentName }: { turns: readonly Turn[]; agentName: string }) {
   return (
-    <ol
-      className={classes.turns}
-      {...(live && { role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Captions" })}
-    >
+    <ol className={classes.turns}>
       {turns.map((turn) => (
         <li key={turn.id} className={classes.turn} data-kind={turn.kind}>
           {turn.kind === "caller" && <CallerWords turn={turn} />}

@@ -1,0 +1,301 @@
+"""How well the offline recogniser hears: word errors, slots and latency, beside the stock language model.
+
+    python -m bench.recognition [--json] [--misses] [--voices slt,rms] [--set tuning] [--heard FILE]
+
+The sentences in `data/recognition/utterances.jsonl` are requests as people make them, written without looking at the
+templates and before the recogniser's own English; `tuning.jsonl` is a second set, the only one looked at while choosing
+weights. flite speaks them at 16 kHz (Debian package `flite`), espeak-ng as well, and a decoder hears them the way a
+call does: 20 ms at a time as a running transcript, then all at once at the end, keeping the voice's cepstral mean from
+sentence to sentence. Synthetic voices say nothing about people at a microphone, on whom this acoustic model is several
+times weaker.
+
+FILE takes what was heard of the first voice, as `python -m bench.intents --heard FILE` reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+
+from loguru import logger
+from pipecat.audio.utils import create_file_resampler
+
+from pipelines.banking.phrases import PHRASES
+from providers.offline import espeak, language_model, sphinx
+from providers.offline.decoders import DecoderPool, LentDecoder
+from providers.offline.hearing import Ear, words_of
+from providers.offline.language_model import LanguageModel
+from providers.offline.sphinx import SAMPLE_RATE
+from providers.offline.stt import STEP_S
+
+DATA = Path(__file__).parent / "data" / "recognition"
+FLITE_VOICES = ("slt", "rms", "awb")
+ESPEAK = "espeak"
+LEAD_S, TAIL_S = 0.3, 0.4
+NAMES = (
+    *("Priya Sharma", "Rahul Verma", "Maria Gonzalez", "Tom Becker", "Aisha Khan", "John Miller"),
+    *("Chen Wei", "Olga Petrova", "David Okafor", "Sunita Rao", "Emily Clark", "Mateo Rossi"),
+)
+# Two spellings of one thing are not an error.
+SAME = {"ok": "okay", "paycheck": "pay check", "o'clock": "oclock", "oh": "zero"}
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A sentence of the set.
+
+    Attributes:
+        text: Its words.
+        intent: What is wanted.
+        slots: Slot name to value: whole numbers in digits, first names, accounts.
+    """
+
+    text: str
+    intent: str
+    slots: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted for one voice with one language model."""
+
+    words: int = 0
+    errors: int = 0
+    sentences: int = 0
+    wrong_sentences: int = 0
+    said: dict[str, int] = field(default_factory=dict)
+    got: dict[str, int] = field(default_factory=dict)
+    audio_s: float = 0.0
+    running_cpu_s: float = 0.0
+    final_cpu_s: float = 0.0
+    final_ms: list[float] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count another voice in."""
+        for name in ("words", "errors", "sentences", "wrong_sentences", "audio_s", "running_cpu_s", "final_cpu_s"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, theirs in ((self.said, other.said), (self.got, other.got)):
+            for slot, n in theirs.items():
+                mine[slot] = mine.get(slot, 0) + n
+        self.final_ms += other.final_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Results of one voice; shares of one, times in milliseconds.
+
+    Attributes:
+        voice: Who spoke.
+        model: Which language model listened.
+        wer: Word error rate.
+        sentence_errors: Share of sentences not heard word for word.
+        slots: Slot name to the share of its values that can be recovered from what was heard; `all` is over all.
+        running_rtf: CPU seconds per second of audio, the running transcript.
+        final_rtf: The same, the final transcript.
+        final_p50_ms: From the last sample to the final transcript, median; wall clock, without the VAD's silence.
+        final_p95_ms: The same, 95th percentile.
+    """
+
+    voice: str
+    model: str
+    wer: float
+    sentence_errors: float
+    slots: Mapping[str, float]
+    running_rtf: float
+    final_rtf: float
+    final_p50_ms: float
+    final_p95_ms: float
+
+
+def main() -> int:
+    """Print a table, or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--misses", action="store_true", help="list what was misheard")
+    parser.add_argument("--voices", default=",".join((*FLITE_VOICES, ESPEAK)), help="comma-separated")
+    parser.add_argument("--set", default="utterances", choices=("utterances", "tuning"))
+    parser.add_argument("--heard", type=Path, help="write what was heard of the first voice")
+    options = parser.parse_args()
+    logger.remove()
+    voices = options.voices.split(",")
+    if set(voices) - {ESPEAK} and shutil.which("flite") is None:
+        print("flite speaks the sentences and is missing; on Debian: apt-get install flite", file=sys.stderr)
+        return 2
+    return asyncio.run(_measure(voices, options))
+
+
+async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
+    rows = [json.loads(line) for line in (DATA / f"{options.set}.jsonl").read_text("utf-8").splitlines()]
+    utterances = [Utterance(row["text"], row["intent"], row["slots"]) for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        pool = DecoderPool(1, Path(folder))
+        began, began_cpu = time.monotonic(), time.process_time()
+        await pool.model(PHRASES)
+        build = {"wall_s": round(time.monotonic() - began, 1), "cpu_s": round(time.process_time() - began_cpu, 1)}
+        began = time.monotonic()
+        ours = await pool.model(PHRASES)
+        build |= {"again_s": round(time.monotonic() - began, 4), "bytes": ours.model.stat().st_size}
+        stock = LanguageModel(sphinx.model_dir() / "en-us.lm.bin", sphinx.model_dir() / "cmudict-en-us.dict")
+        speech = {voice: [await _speak(voice, each.text) for each in utterances] for voice in voices}
+        decoder = await pool.lend(PHRASES, NAMES)
+        scores: list[Score] = []
+        for label, model, names in (("ours", ours, NAMES), ("stock", stock, ())):
+            together = Tally()
+            for voice in voices:
+                await decoder.prepare(model, names)
+                tally, heard = await _listen(decoder, utterances, speech[voice])
+                if voice != ESPEAK:
+                    together.add(tally)
+                scores.append(_score(voice, label, tally))
+                if label == "ours" and options.misses:
+                    _print_misses(voice, utterances, heard)
+                if label == "ours" and options.heard and voice == voices[0]:
+                    lines = [json.dumps({**row, "heard": text}) for row, text in zip(rows, heard, strict=True)]
+                    options.heard.write_text("\n".join(lines) + "\n", "utf-8")
+            if together.words:
+                scores.append(_score("flite, all", label, together))
+        pool.take_back(decoder)
+        await pool.close()
+        espeak.close()
+    facts = {
+        "utterances": len(utterances),
+        "also_in_templates": _verbatim(utterances),
+        "language_model": build,
+        "scores": [asdict(score) for score in scores],
+    }
+    print(json.dumps(facts, indent=2) if options.json else _table(facts, scores))
+    return 0
+
+
+async def _listen(
+    decoder: LentDecoder, utterances: Sequence[Utterance], speech: Sequence[bytes]
+) -> tuple[Tally, list[str]]:
+    """One voice, sentence after sentence in one call."""
+    tally, heard = Tally(), list[str]()
+    step = int(STEP_S * SAMPLE_RATE) * 2
+    ear = Ear(PHRASES)
+    for utterance, audio in zip(utterances, speech, strict=True):
+        cpu = time.process_time()
+        await decoder.start()
+        for at in range(0, len(audio), step):
+            await decoder.feed(audio[at : at + step])
+        tally.running_cpu_s += time.process_time() - cpu
+        cpu, wall = time.process_time(), time.monotonic()
+        text = " ".join(word.word for word in await decoder.transcribe(audio))
+        tally.final_cpu_s += time.process_time() - cpu
+        tally.final_ms.append((time.monotonic() - wall) * 1000)
+        tally.audio_s += len(audio) / (2 * SAMPLE_RATE)
+        heard.append(text)
+        said, got = _same(utterance.text), _same(text)
+        errors = edit_distance(said, got)
+        tally.words += len(said)
+        tally.errors += errors
+        tally.sentences += 1
+        tally.wrong_sentences += errors > 0
+        for slot, value in utterance.slots.items():
+            tally.said[slot] = tally.said.get(slot, 0) + 1
+            tally.got[slot] = tally.got.get(slot, 0) + _recovered(ear, slot, value, text)
+    return tally, heard
+
+
+def _recovered(ear: Ear, slot: str, value: str, text: str) -> bool:
+    """Whether the slot's value can be had from the text by the rules the language service uses."""
+    if slot in ("name", "account"):
+        return value in text.split()
+    entity = {"amount": "money", "number": "number"}[slot]
+    return int(value) in [span.value for span in ear.find(entity, words_of(text))]
+
+
+def edit_distance(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Fewest words to insert, delete or replace (Levenshtein)."""
+    row = list(range(len(heard) + 1))
+    for i, a in enumerate(said, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(heard, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+def _same(text: str) -> list[str]:
+    return " ".join(SAME.get(word, word) for word in text.split()).split()
+
+
+async def _speak(voice: str, text: str) -> bytes:
+    """The sentence as 16 kHz 16-bit mono, with silence around it."""
+    if voice == ESPEAK:
+        blocks: list[bytes] = []
+        espeak.synthesize(text, on_audio=lambda block: blocks.append(block) is None, on_word=lambda _: None)
+        audio, rate = b"".join(blocks), espeak.SAMPLE_RATE
+    else:
+        audio, rate = await asyncio.to_thread(_flite, voice, text)
+    if rate != SAMPLE_RATE:
+        audio = await create_file_resampler().resample(audio, rate, SAMPLE_RATE)
+    return bytes(int(LEAD_S * SAMPLE_RATE) * 2) + audio + bytes(int(TAIL_S * SAMPLE_RATE) * 2)
+
+
+def _flite(voice: str, text: str) -> tuple[bytes, int]:
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", file.name], check=True)
+        with wave.open(file.name) as sound:
+            return sound.readframes(sound.getnframes()), sound.getframerate()
+
+
+def _verbatim(utterances: Sequence[Utterance]) -> int:
+    """How many of the sentences the language model was trained on word for word."""
+    texts = {" ".join(_same(text)) for corpus in language_model.training_texts(PHRASES) for text in corpus}
+    return sum(" ".join(_same(each.text)) in texts for each in utterances)
+
+
+def _score(voice: str, model: str, tally: Tally) -> Score:
+    slots = {slot: tally.got[slot] / n for slot, n in sorted(tally.said.items())}
+    if tally.said:
+        slots["all"] = sum(tally.got.values()) / sum(tally.said.values())
+    return Score(
+        voice=voice,
+        model=model,
+        wer=round(tally.errors / tally.words, 4),
+        sentence_errors=round(tally.wrong_sentences / tally.sentences, 4),
+        slots={slot: round(share, 4) for slot, share in slots.items()},
+        running_rtf=round(tally.running_cpu_s / tally.audio_s, 4),
+        final_rtf=round(tally.final_cpu_s / tally.audio_s, 4),
+        final_p50_ms=round(median(tally.final_ms)),
+        final_p95_ms=round(quantiles(tally.final_ms, n=20)[-1]),
+    )
+
+
+def _table(facts: Mapping[str, object], scores: Sequence[Score]) -> str:
+    lines = [
+        f"{facts['utterances']} sentences, {facts['also_in_templates']} of them in the training text word for word",
+        f"language model: {facts['language_model']}",
+        "",
+        f"{'model':6} {'voice':10} {'WER':>6} {'sent.':>6} {'amount':>7} {'name':>6} {'number':>7} {'accnt':>6} "
+        f"{'all':>6} {'RTF':>6} {'final':>6} {'p50 ms':>7} {'p95 ms':>7}",
+    ]
+    for s in scores:
+        slots = [f"{s.slots.get(slot, float('nan')):.1%}" for slot in ("amount", "name", "number", "account", "all")]
+        lines.append(
+            f"{s.model:6} {s.voice:10} {s.wer:6.1%} {s.sentence_errors:6.1%} {slots[0]:>7} {slots[1]:>6} {slots[2]:>7} "
+            f"{slots[3]:>6} {slots[4]:>6} {s.running_rtf:6.3f} {s.final_rtf:6.3f} {s.final_p50_ms:7} {s.final_p95_ms:7}"
+        )
+    return "\n".join(lines)
+
+
+def _print_misses(voice: str, utterances: Sequence[Utterance], heard: Sequence[str]) -> None:
+    for utterance, text in zip(utterances, heard, strict=True):
+        if _same(utterance.text) != _same(text):
+            print(f"{voice}: {utterance.text} | {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
