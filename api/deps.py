@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agent.switchboard import Switchboard
+from core.clock import utc_now
 from core.db import Database
 from core.errors import Forbidden, Unauthorized
 from core.settings import Settings
+from identity import otp, users
 from identity.limits import LoginLimits
 from identity.tokens import Claims, Tokens
 
@@ -45,14 +47,20 @@ async def who(
     app: Annotated[Shared, Depends(shared)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Claims:
-    """Whoever is logged in, by bearer token or by the portal's cookie.
+    """Whoever is logged in, by bearer token or by the portal's cookie, as long as the code or password stands.
 
     Raises: Unauthorized.
     """
     token = credentials.credentials if credentials else request.cookies.get(SESSION_COOKIE)
     if not token:
         raise Unauthorized("Log in first")
-    return app.tokens.read(token)
+    claims = app.tokens.read(token)
+    async with app.db.reading() as db:
+        if claims.role == "otp":
+            await otp.check_alive(db, claims.subject, now=utc_now())
+        else:
+            await users.check_current(db, claims.subject, version=claims.version)
+    return claims
 
 
 async def caller(claims: Annotated[Claims, Depends(who)]) -> Claims:

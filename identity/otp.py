@@ -164,6 +164,16 @@ async def get(db: AsyncSession, otp_id: str) -> OtpCode:
     return row
 
 
+async def check_alive(db: AsyncSession, otp_id: str, *, now: datetime) -> None:
+    """Whether tokens made from a code are still good; a used-up code's are, for the calls it has paid for.
+
+    Raises: Unauthorized if the code was deleted, disabled or has expired.
+    """
+    row = await db.get(OtpCode, otp_id)
+    if row is None or not _alive(row, now):
+        raise _refused()
+
+
 async def remaining(db: AsyncSession, otp_id: str) -> int:
     """Uses left of a code.
 

@@ -133,6 +133,16 @@ async def get(db: AsyncSession, user_id: str) -> User:
     return user
 
 
+async def check_current(db: AsyncSession, user_id: str, *, version: int) -> None:
+    """Whether a token of `version` is still good for its user.
+
+    Raises: Unauthorized after a change of password, or if the user was deleted or disabled.
+    """
+    user = await db.get(User, user_id)
+    if user is None or user.disabled_at is not None or user.token_version != version:
+        raise Unauthorized("Please log in again.", code="token_withdrawn")
+
+
 async def ensure_admin(db: AsyncSession, settings: Settings, *, now: datetime | None = None) -> FirstAdmin:
     """Make sure there is an administrator.
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import sqlite3
 
 import httpx
 import pytest
@@ -240,3 +241,15 @@ async def test_the_login_is_not_an_oracle(server: Server, http: httpx.AsyncClien
         answers.append((response.status_code, body["error_code"], body["detail"]))
     assert len(set(answers)) == 1
     assert answers[0][0] == 401
+
+
+async def test_a_withdrawn_code_ends_its_tokens(server: Server, http: httpx.AsyncClient) -> None:
+    headers = await token(server, http)
+    assert (await http.get("/api/v1/me", headers=headers)).status_code == 200
+    with sqlite3.connect(server.data_dir / server.database, timeout=10) as database:
+        database.execute(
+            "UPDATE otp_codes SET disabled_at = ? WHERE id = (SELECT id FROM otp_codes ORDER BY created_at DESC LIMIT 1)",
+            ("2026-01-01 00:00:00.000000",),
+        )
+    response = await http.get("/api/v1/me", headers=headers)
+    assert (response.status_code, response.json()["error_code"]) == (401, "code_refused")
