@@ -231,7 +231,7 @@ class Dialogue:
             if min(first.score, second.score) < _SURE or not {first.intent, second.intent} <= self._own.keys():
                 continue
             parts = [(self._own[first.intent], words[:at]), (self._own[second.intent], words[at + 1 :])]
-            if any(intent.tool not in tools or self._missing(intent, heard) for intent, heard in parts):
+            if any(intent.tool not in tools or _acts(intent) for intent, _ in parts):
                 continue
             acts = [self._do(intent, self._values(intent.slots, heard), tools, heard) for intent, heard in parts]
             return Act(second.intent, calls=tuple(call for act in acts for call in act.calls)[:MAX_CALLS])
@@ -264,7 +264,8 @@ class Dialogue:
 
     def _calls(self, intent: Intent, tool: str, slots: Mapping[str, Value], words: Sequence[str]) -> tuple[Call, ...]:
         """One call, or one for each value where several were named ("savings and current")."""
-        named = {slot.name: self._named(slot, words) for slot in intent.slots if slot.entity in self._ear.declared}
+        several = [] if _acts(intent) else [slot for slot in intent.slots if slot.entity in self._ear.declared]
+        named = {slot.name: self._named(slot, words) for slot in several}
         choices = [named.get(name) or [value] for name, value in slots.items()]
         combinations = [dict(zip(slots, values, strict=True)) for values in product(*choices)]
         return tuple(Call(tool, arguments) for arguments in combinations[:MAX_CALLS])
@@ -347,10 +348,6 @@ class Dialogue:
             if not _NEGATIONS.intersection(words[max(end, span.start - 3) : span.start])
         ]
 
-    def _missing(self, intent: Intent, words: Sequence[str]) -> bool:
-        values = self._values(intent.slots, words)
-        return any(slot.ask and slot.name not in values for slot in intent.slots)
-
     def _residue(self, intent: Intent, words: Sequence[str]) -> int:
         """How many words neither belong to a value of the intent's slots nor merely carry one."""
         taken = {
@@ -373,3 +370,8 @@ class Dialogue:
 
     def _worded(self, pattern: str) -> str:
         return pattern.format(can_do=self._phrases.can_do)
+
+
+def _acts(intent: Intent) -> bool:
+    """Whether it needs to be told something: such things are done one at a time, questions may be put together."""
+    return any(slot.ask for slot in intent.slots)

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from pipecat.adapters.llm.base_llm_adapter import BaseLLMAdapter
@@ -40,7 +40,7 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from core.settings import Settings
 from providers.base import Brief, Kind, Readiness
-from providers.offline.dialogue import Act, Call, Dialogue, Memory
+from providers.offline.dialogue import UNCLEAR, Act, Call, Dialogue, Memory
 from providers.offline.espeak import DEFAULT_RATE_WPM, MAX_RATE_WPM, MIN_RATE_WPM
 from providers.offline.hearing import Value
 from providers.offline.intents import trained
@@ -51,6 +51,7 @@ RATE_STEP_WPM = 30
 _APOLOGY = "Sorry, something went wrong. Please try again."
 _TOO_LONG = "Sorry, that took too long. Please ask me again."
 _RUNNING = "IN_PROGRESS"  # what pipecat's aggregator puts in the place of a result that has not come
+_CANCELLED = "CANCELLED"
 _REMEMBERED = 32
 _BEGINNING = 4
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -162,15 +163,18 @@ class OfflineLLMService(LLMService):
             self._dialogue = Dialogue(self._brief.phrases, await trained(self._brief.phrases), self._brief.names)
         waiting = _waiting(context)
         results = [result for result in waiting.results if result.call_id not in self._told]
-        if results:
-            self._told.extend(result.call_id for result in results)
-            if say := " ".join(filter(None, (_spoken(result.content) for result in results))):
-                self._dialogue.told(say)
-                await self._say(say)
-        elif waiting.heard:
-            await self._do(self._hear(self._dialogue, context, waiting), context)
+        self._told.extend(result.call_id for result in results)
+        found = " ".join(filter(None, (_spoken(result.content) for result in results)))
+        if waiting.heard:
+            act = self._hear(self._dialogue, context, waiting)
+            # A result that came while the caller was speaking is still owed, unless they now want something else.
+            found = "" if act.calls else found
+            await self._do(replace(act, say="") if found and act.intent == UNCLEAR else act, context)
         elif waiting.prompted:
             await self._do(self._dialogue.resume(), context)
+        if found:
+            self._dialogue.told(found)
+            await self._say(found)
 
     def _hear(self, dialogue: Dialogue, context: LLMContext, waiting: _Waiting) -> Act:
         """Understand what the caller has said since the last answer.
@@ -202,10 +206,8 @@ class OfflineLLMService(LLMService):
         """Stream a text sentence by sentence, so that speaking starts with the first."""
         self._said.append(text)
         await self.stop_ttfb_metrics()
-        *first, last = _SENTENCE_END.split(text)
-        for sentence in first:
+        for sentence in _SENTENCE_END.split(text):
             await self._push_llm_text(f"{sentence} ")
-        await self._push_llm_text(last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +218,10 @@ class _Result:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What stands at the end of a context and waits for an answer; of the three, one at most.
+    """What stands at the end of a context and waits for an answer.
 
     Attributes:
-        results: Of tools, oldest first.
+        results: Of tools, oldest first; they may have come before or after the caller's last words.
         heard: The caller's messages since the agent last spoke or acted, oldest first.
         prompted: Whether a developer message asks the agent to go on.
         last_said: What the caller heard last.
@@ -239,15 +241,16 @@ def _waiting(context: LLMContext) -> _Waiting:
     for message in reversed(messages):
         role, result = message.get("role"), _result(message)
         if result is not None:
-            if heard or prompted:
+            if prompted:
                 break
-            if result.content != _RUNNING:
+            given_up = result.content.startswith(_CANCELLED) and (results or heard)  # for what came after it
+            if result.content != _RUNNING and not given_up:
                 results.append(result)
         elif role == "user" and not (results or prompted):
             heard.append(_text(message))
         elif role == "developer" and not (results or heard):
             prompted = True
-        elif role != "assistant" or not message.get("tool_calls") or heard:
+        elif role != "assistant" or not message.get("tool_calls"):
             break
     said = (text for m in reversed(messages) if m.get("role") == "assistant" and (text := _text(m)))
     return _Waiting(results[::-1], heard[::-1], prompted, next(said, ""))
@@ -295,7 +298,7 @@ def _spoken(content: str) -> str:
     """What to say about a tool's result."""
     if content == "COMPLETED":
         return ""
-    if content.startswith("CANCELLED"):
+    if content.startswith(_CANCELLED):
         return _TOO_LONG
     try:
         result = json.loads(content)

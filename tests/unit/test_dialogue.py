@@ -241,6 +241,11 @@ def test_a_request_says_several_slots_at_once_and_one_is_corrected(clinic: Class
     assert call.arguments["day"] == corrected.arguments["day"]
 
 
+def test_what_needs_details_is_done_once_even_if_two_are_named(clinic: Classifier) -> None:
+    dialogue = Dialogue(CLINIC, clinic)
+    assert len(hear(dialogue, "I need to see doctor Mehta or Rao on Friday", tools=("book",)).calls) == 1
+
+
 def test_each_type_takes_leave_in_its_own_words(clinic: Classifier) -> None:
     assert hear(Dialogue(CLINIC, clinic), "goodbye").say == "Get well soon."
 

@@ -13,6 +13,7 @@ from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
     EndFrame,
     Frame,
+    FunctionCallResultProperties,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
@@ -111,8 +112,11 @@ class Mouth(FrameProcessor):
 class Talk:
     """One call's conversation with the service under test."""
 
-    def __init__(self, context: LLMContext, worker: PipelineWorker, mouth: Mouth, llm: OfflineLLMService) -> None:
-        self.context = context
+    def __init__(
+        self, pair: LLMContextAggregatorPair, worker: PipelineWorker, mouth: Mouth, llm: OfflineLLMService
+    ) -> None:
+        self.context = pair.user().context
+        self.user = pair.user()
         self.worker = worker
         self.mouth = mouth
         self.llm = llm
@@ -138,7 +142,7 @@ class Talk:
         async with asyncio.timeout(PATIENCE_S):
             while not (text := await self.mouth.replies.get()):
                 pass
-        return text
+        return text.strip()
 
     async def empty_reply(self) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -173,7 +177,7 @@ async def talk(*, tools: tuple[str, ...] = ("get_balance", "get_transactions", "
         idle_timeout_secs=None,
         enable_rtvi=False,
     )
-    conversation = Talk(context, worker, mouth, llm)
+    conversation = Talk(pair, worker, mouth, llm)
     _register(llm, conversation, pair.assistant())
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
@@ -222,6 +226,49 @@ async def test_a_spoken_turn_works_as_a_typed_one_and_a_follow_up_keeps_the_subj
         await call.says("and the current one")
         assert await call.reply() == BALANCE["current"]
         assert call.calls == [("get_balance", {"account": "savings"}), ("get_balance", {"account": "current"})]
+
+
+async def test_an_answer_found_while_the_caller_was_speaking_is_still_given() -> None:
+    async with talk() as call:
+        asked, speaking, found = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def in_context() -> None:
+            found.set()
+
+        async def get_balance(params: FunctionCallParams) -> None:
+            asked.set()
+            await speaking.wait()
+            properties = FunctionCallResultProperties(on_context_updated=in_context)
+            await params.result_callback({"say": BALANCE["savings"]}, properties=properties)
+
+        call.llm.register_function("get_balance", get_balance, cancel_on_interruption=False)
+        call.user.add_event_handler("on_user_turn_started", lambda *_: speaking.set())
+        await call.worker.queue_frame(
+            LLMMessagesAppendFrame([{"role": "user", "content": "what is my balance"}], run_llm=True)
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+            await call.worker.queue_frame(ProposedUserStartedSpeakingFrame())
+            await found.wait()
+        await call.worker.queue_frames(
+            [
+                TranscriptionFrame("are you there", "caller", "2026-01-01T00:00:00Z", finalized=True),
+                ProposedUserStoppedSpeakingFrame(),
+            ]
+        )
+        assert await call.reply() == f"Yes, I can hear you. How can I help? {BALANCE['savings']}"
+
+
+async def test_a_new_request_during_the_old_one_replaces_it() -> None:
+    async def stuck(_params: FunctionCallParams) -> None:
+        await asyncio.Event().wait()
+
+    async with talk() as call:
+        call.llm.register_function("get_balance", stuck)
+        await call.says("what is my balance")
+        await call.empty_reply()
+        await call.says("no show my last transactions")
+        assert await call.reply() == "You have no such account."
 
 
 async def test_two_requests_in_one_turn_are_two_calls_and_one_answer() -> None:

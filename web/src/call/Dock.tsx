@@ -39,6 +39,11 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
             {trouble.advice}
           </Notice>
         )}
+        {state.quality?.grade === "lost" && (
+          <Notice trouble title="The line is broken">
+            Trying to restore it. What is said meanwhile is not heard.
+          </Notice>
+        )}
         <Presence call={call} state={state} />
         {typing && <TypeField ref={field} disabled={!live} say={(text) => call.say(text)} close={() => type(false)} />}
         <div className={classes.buttons}>
@@ -84,7 +89,12 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
   );
 }
 
-const buttonClasses = { root: classes.button, inner: classes.buttonInner, section: classes.buttonIcon };
+const buttonClasses = {
+  root: classes.button,
+  inner: classes.buttonInner,
+  section: classes.buttonIcon,
+  label: classes.buttonLabel,
+};
 
 interface TypeFieldProps {
   ref: React.Ref<HTMLInputElement>;

@@ -1,7 +1,6 @@
 import { Button, Card, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowRight, IconCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
 import { Link } from "react-router";
 
 import { agentsQuery, type Agent } from "../api/queries";
@@ -15,11 +14,6 @@ import { usesInWords } from "./uses";
 export function AgentsPage() {
   const { me } = usePortal();
   const agents = useQuery(agentsQuery);
-  useEffect(() => {
-    // What comes next is fetched while the cards are read.
-    void import("./ReadyPage");
-    void import("../call/CallPage");
-  }, []);
   const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
   return (
     <Page size={1080}>
@@ -121,7 +115,7 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
 
 function CardsLoading() {
   return (
-    <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }} spacing="lg" aria-busy aria-label="Loading the assistants">
+    <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }} spacing="lg" role="status" aria-label="Loading the assistants">
       {[0, 1, 2].map((card) => (
         <Skeleton key={card} height={360} radius="lg" />
       ))}

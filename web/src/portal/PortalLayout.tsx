@@ -23,6 +23,10 @@ export function PortalLayout() {
 
   useEffect(() => () => microphone.close(), [microphone]);
   useHangUpOnLeaving(call);
+  useEffect(() => {
+    // The next pages are fetched while the first is read, so that none is waited for in the middle of a call.
+    void Promise.all([import("./ReadyPage"), import("../call/CallPage"), import("./AfterPage")]).catch(() => undefined);
+  }, []);
 
   if (error instanceof ApiError && error.status === 401) {
     const reason: CodePageReason = "expired";
