@@ -64,6 +64,8 @@ def letters(text: str) -> str:
 
 def guesses(word: str) -> list[str]:
     """Pronunciations of a word no dictionary knows; none if it has no letters."""
+    if not letters(word):
+        return []
     try:
         phones = from_ipa(espeak.phonemes(word))
     except espeak.EspeakError as error:

@@ -248,8 +248,8 @@ async def test_a_withdrawn_code_ends_its_tokens(server: Server, http: httpx.Asyn
     assert (await http.get("/api/v1/me", headers=headers)).status_code == 200
     with sqlite3.connect(server.data_dir / server.database, timeout=10) as database:
         database.execute(
-            "UPDATE otp_codes SET disabled_at = ? WHERE id = (SELECT id FROM otp_codes ORDER BY created_at DESC LIMIT 1)",
-            ("2026-01-01 00:00:00.000000",),
+            "UPDATE otp_codes SET disabled_at = '2026-01-01 00:00:00.000000' "
+            "WHERE id = (SELECT id FROM otp_codes ORDER BY created_at DESC LIMIT 1)"
         )
     response = await http.get("/api/v1/me", headers=headers)
     assert (response.status_code, response.json()["error_code"]) == (401, "code_refused")

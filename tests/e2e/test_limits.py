@@ -41,7 +41,8 @@ async def test_audio_without_end_is_ended_politely(hasty: Server, dial: Dial) ->
     """Music all the time: the agent may not understand, but the call has its maximum length."""
     caller = await dial(hasty)
     seconds = np.arange(RATE * 40) / RATE
-    chord = sum(np.sin(2 * np.pi * f * seconds) * (1 + np.sin(2 * np.pi * 3 * seconds)) for f in (220, 277, 330))
+    tones = np.array([[220.0], [277.0], [330.0]])
+    chord = (np.sin(2 * np.pi * tones * seconds) * (1 + np.sin(2 * np.pi * 3 * seconds))).sum(axis=0)
     music = asyncio.ensure_future(caller.say_pcm((chord * 2500).astype(np.int16), RATE))
     try:
         assert await end_reason(hasty, caller, timeout_s=45) in ("too_long", "silence")

@@ -7,6 +7,7 @@ import threading
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -161,7 +162,7 @@ async def test_words_come_with_times_and_confidences(pool: DecoderPool) -> None:
     words = final.result
     assert words is not None
     assert " ".join(word.word for word in words) == final.text
-    assert all(a.start < a.end <= b.start for a, b in zip(words, words[1:], strict=False))
+    assert all(a.start < a.end <= b.start for a, b in pairwise(words))
     assert all(0 < word.confidence <= 1 for word in words)
 
 

@@ -38,8 +38,7 @@ async def test_packets_come_at_their_pace_and_with_their_time() -> None:
 async def test_silence_is_not_sent_and_speech_after_it_leaves_at_once() -> None:
     track = SpeechTrack(RATE)
     track.add_audio_bytes(tone(FRAME_S))
-    for _ in range(HANGOVER_FRAMES + 1):
-        last = await track.recv()
+    last = [await track.recv() for _ in range(HANGOVER_FRAMES + 1)][-1]
     waiting = asyncio.ensure_future(track.recv())
     await asyncio.sleep(0.2)
     assert not waiting.done()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.vad.vad_analyzer import VADState
+from pipecat.metrics.metrics import TurnMetricsData
 
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import SileroVAD, SmartTurnAnalyzer
@@ -82,7 +83,7 @@ async def test_a_whole_sentence_is_complete_and_asked_ahead(model: SmartTurnMode
     verdict, metrics = await turn.analyze_end_of_turn()
     assert asked_ahead
     assert verdict is EndOfTurnState.COMPLETE
-    assert metrics is not None and metrics.probability > 0.5
+    assert isinstance(metrics, TurnMetricsData) and metrics.probability > 0.5
 
 
 async def test_half_a_sentence_is_not_complete(model: SmartTurnModel) -> None:
