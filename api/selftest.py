@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import datachannel, datagrams
@@ -28,7 +28,8 @@ async def check(settings: Settings) -> int:
     """Print the report; 0 if every part works."""
     print("Configuration")
     for name, value in settings.model_dump().items():
-        print(f"  {name.upper():<28} {_shown(value)}")
+        shown = _without_password(str(value)) if name == "database_url" and value else _shown(value)
+        print(f"  {name.upper():<28} {shown}")
     print("\nVersions")
     print(f"  {'python':<28} {platform.python_version()}")
     for package in PACKAGES:
@@ -51,6 +52,10 @@ def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
     return "(default)" if value in ("", None) else str(value)
+
+
+def _without_password(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _line(part: str, ok: bool, found: str) -> bool:

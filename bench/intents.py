@@ -2,9 +2,11 @@
 
     python -m bench.intents [--heard FILE] [--misses]
 
-Sets: `data/intents/test.jsonl` (typed, some as follow-ups to earlier turns), `data/intents/dev.jsonl` (used while
-writing the templates, so it flatters), `data/recognition/utterances.jsonl` (written by another author for the
-recogniser). FILE is that last set as the recogniser heard it: JSON lines with `heard` beside `intent` and `slots`.
+Sets, some rows as follow-ups to an earlier turn: `data/intents/fresh.jsonl` was written after the templates, which have
+not been changed for it; `test.jsonl` was written before the last round of templates by the same author and `dev.jsonl`
+used while writing them, so these two flatter. `data/recognition/utterances.jsonl` is another author's, written for the
+recogniser; a few templates were added after a look at it. FILE is that set as the recogniser heard it: JSON lines with
+`heard` beside `intent` and `slots`, as `bench.recognition --heard FILE` writes them.
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ def main() -> int:
     classifier = train(PHRASES)
     training_s = time.process_time() - started
     sets = {
+        "typed, fresh": _read(DATA / "intents" / "fresh.jsonl"),
         "typed, test": _read(DATA / "intents" / "test.jsonl"),
         "typed, dev": _read(DATA / "intents" / "dev.jsonl"),
         "typed, other author": _read(DATA / "recognition" / "utterances.jsonl"),

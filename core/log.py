@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def setup(level: str = "INFO", *, json: bool = False) -> None:
         level: Least level written. Libraries that repeat what people say are held at WARNING.
         json: One JSON object a line, for machines.
     """
+    os.environ["LOGURU_AUTOINIT"] = "0"  # Helper processes start without a sink of their own.
     logger.remove()
     logger.configure(patcher=_redact)
     logger.add(sys.stderr, level=level, serialize=json, backtrace=False, diagnose=False, filter=_quiet)

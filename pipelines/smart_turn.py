@@ -30,7 +30,6 @@ def _load(*, own_process: bool) -> None:
     global _model
     if own_process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
-        logger.remove()
         if hasattr(os, "nice"):
             os.nice(NICENESS)
     _model = LocalSmartTurnAnalyzerV3()

@@ -139,8 +139,8 @@ def test_the_dictionary_goes_before_guesses() -> None:
 
 @pytest.mark.parametrize("word", ["priya", "rahul", "verma", "petrova", "quixby"])
 def test_letters_alone_give_known_phones(word: str) -> None:
-    mdef = {phones for ways in pronunciation.of(ALL_PHONES).values() for way in ways for phones in way.split()}
-    assert set(pronunciation.from_letters(word).split()) <= mdef
+    known = {phone for ways in pronunciation.of(ALL_PHONES).values() for way in ways for phone in way.split()}
+    assert set(pronunciation.from_letters(word).split()) <= known
 
 
 def test_names_are_spelled_plainly_and_share_one_class() -> None:
