@@ -32,23 +32,27 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain, or stop at once when already draining."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Begin to drain, or stop at once when already draining.
+
+        uvicorn would raise the signal again when it is done; a server that was asked to stop and did has not failed.
+        """
         if self._draining or self._loop is None or not self.started:
-            super().handle_exit(sig, frame)
+            self.force_exit = self.should_exit
+            self.should_exit = True
             return
         self._draining = True
         self._shared.switchboard.draining = True
-        self._loop.call_soon_threadsafe(self._begin_drain, sig)
+        self._loop.call_soon_threadsafe(self._begin_drain)
 
-    def _begin_drain(self, sig: int) -> None:
-        spawn(self._drain_then_exit(sig), owner="drain")
+    def _begin_drain(self) -> None:
+        spawn(self._drain_then_exit(), owner="drain")
 
-    async def _drain_then_exit(self, sig: int) -> None:
+    async def _drain_then_exit(self) -> None:
         try:
             await self._shared.switchboard.drain(timeout_s=self._shared.settings.drain_s)
         finally:
-            super().handle_exit(sig, None)
+            self.should_exit = True
 
 
 def serve(settings: Settings) -> None:

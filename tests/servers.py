@@ -35,6 +35,7 @@ class Server:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
     database: str = "parley.db"
+    database_url: str = ""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -55,7 +56,7 @@ class Server:
         return {
             "PORT": str(self.port),
             "DATA_DIR": str(self.data_dir),
-            "DATABASE_URL": f"sqlite+aiosqlite:///{self.data_dir / self.database}",
+            "DATABASE_URL": self.database_url or f"sqlite+aiosqlite:///{self.data_dir / self.database}",
             **self.settings,
         }
 
@@ -92,17 +93,17 @@ class Server:
             self.process.wait(10)
 
     def stop(self) -> int:
-        """End it as an operator would, twice: the second signal does not wait for calls."""
+        """End it as an operator would who does not wait for calls: the second signal ends them."""
         assert self.process is not None
-        for _ in range(2):
+        for patience_s in (5, 30):
             if self.process.poll() is None:
                 self.terminate()
-                time.sleep(0.3)
-        try:
-            return self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+            try:
+                return self.process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                continue
+        self.kill()
+        raise RuntimeError(f"the server did not stop:\n{self.log[-2000:]}")
 
     async def code(self, *, uses: int = 10) -> str:
         """A fresh portal code."""
@@ -111,7 +112,7 @@ class Server:
         return (await issue_codes(settings, count=1, uses=uses))[0]
 
     def rows(self, query: str, *arguments: object) -> list[tuple]:
-        """Read the server's database."""
+        """Read the server's SQLite database."""
         connection = sqlite3.connect(f"file:{self.data_dir / self.database}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(query, arguments).fetchall()

@@ -62,7 +62,8 @@ _CARRIERS = _set(
     "a about account again also an and another but can could do either else first for from give how i in instead is it "
     "just last latest like make me mean meant my need no not now of oh okay on one ones only or other please recent "
     "right said say show so some sorry tell than that the them then these this those to uh um want wanted well what "
-    "which with would yes you hmm mm er erm ah actually rather newest past previous most check try thing things hey will be was let us"
+    "which with would yes you actually rather newest past previous most check try thing things hey will be was let us "
+    "hmm mm er erm ah"
 )
 _NEGATIONS = _set("not except without than isn't never")
 # What people put before a request; it is no request itself.

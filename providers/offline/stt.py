@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Sequence
 
+import numpy as np
 from loguru import logger
 from pipecat.audio.utils import create_stream_resampler
 from pipecat.frames.frames import (
@@ -26,7 +28,7 @@ from core.settings import Settings
 from providers.base import Brief
 from providers.expand import TemplateError
 from providers.offline.decoders import DecoderPool, LentDecoder
-from providers.offline.sphinx import SAMPLE_RATE, SphinxError
+from providers.offline.sphinx import SAMPLE_RATE, SphinxError, Word
 
 MAX_UTTERANCE_S = 30.0
 """Speech without a pause is transcribed in pieces of this length."""
@@ -43,10 +45,18 @@ INTERIM_S = 0.25
 MAX_LAG_S = 1.0
 """The running transcript is given up for an utterance when it falls this far behind the caller."""
 
+PAUSE_S = 0.1
+"""Quiet after which the utterance is taken to be over before the VAD says so, to have the transcript when it does."""
+
+QUIET = 0.1
+"""Loudness, as a share of the utterance's loudest moment, below which nothing is said."""
+
 TTFS_P99_S = 1.0
 """From the end of speech to the final transcript: the VAD's silence, then the decoding of all that was said."""
 
 _LONGEST_VAD_START_S = 1.0
+_MAX_GUESSES = 2
+_LONGEST_GUESS_S = 8.0
 _MAX_WAITING = 8
 _LEND_TIMEOUT_S = 60.0
 _WARM_DECODERS = 2
@@ -54,21 +64,40 @@ _BYTES_PER_S = SAMPLE_RATE * 2
 
 
 class Utterance:
-    """Speech from shortly before its start until the caller stops; 16 kHz, 16-bit, mono, at most `MAX_UTTERANCE_S`."""
+    """Speech from shortly before its start until the caller stops; 16 kHz, 16-bit, mono, at most `MAX_UTTERANCE_S`.
+
+    Attributes:
+        audio: All of it so far.
+        ended: Whether the caller has stopped.
+        quiet_from: Where in `audio` the present quiet began; its end while something is said.
+    """
 
     def __init__(self, before: bytes) -> None:
-        self.audio = bytearray(before)
+        self.audio = bytearray()
         self.ended = False
+        self.quiet_from = 0
+        self._loudest = 0.0
         self._changed = asyncio.Event()
+        if before:
+            self.append(before)
 
     @property
     def full(self) -> bool:
         """Whether it is as long as one may be."""
         return len(self.audio) >= MAX_UTTERANCE_S * _BYTES_PER_S
 
+    @property
+    def quiet(self) -> int:
+        """How many bytes of quiet it ends with at present."""
+        return len(self.audio) - self.quiet_from
+
     def append(self, audio: bytes) -> None:
         """More of it has been heard."""
+        loudness = float(np.sqrt(np.mean(np.square(np.frombuffer(audio, "<i2").astype(np.float32)))))
+        self._loudest = max(self._loudest, loudness)
         self.audio += audio
+        if loudness > QUIET * self._loudest:
+            self.quiet_from = len(self.audio)
         self._changed.set()
 
     def end(self) -> None:
@@ -79,9 +108,18 @@ class Utterance:
     async def reaches(self, length: int) -> bool:
         """Wait until it is `length` bytes long, or has ended before that (False)."""
         while not self.ended and len(self.audio) < length:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change()
         return not self.ended
+
+    async def ends_quietly(self, at: int) -> bool:
+        """Wait until it has ended with nothing said after `at` bytes, or something was (False)."""
+        while not self.ended and self.quiet_from <= at:
+            await self._change()
+        return self.quiet_from <= at
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
 class PocketsphinxSTTService(STTService):
@@ -186,24 +224,26 @@ class PocketsphinxSTTService(STTService):
             while True:
                 utterance = await self._waiting.get()
                 try:
-                    await self._stream(decoder, utterance)
-                    await self._finish(decoder, utterance)
+                    words = await self._follow(decoder, utterance)
+                    if words is None:
+                        words = await decoder.transcribe(bytes(utterance.audio))
+                    await self._finish(words)
                 except SphinxError as error:
                     await self.push_error("an utterance is not recognised", exception=error)
         finally:
             self._pool.take_back(decoder)
 
-    async def _stream(self, decoder: LentDecoder, utterance: Utterance) -> None:
-        """Send interim transcripts until the utterance ends."""
-        step, lag = int(STEP_S * _BYTES_PER_S), int(MAX_LAG_S * _BYTES_PER_S)
+    async def _follow(self, decoder: LentDecoder, utterance: Utterance) -> tuple[Word, ...] | None:
+        """Send interim transcripts until the utterance ends; its words, if they were found out ahead of the VAD."""
+        step, lag, pause = (int(seconds * SAMPLE_RATE) * 2 for seconds in (STEP_S, MAX_LAG_S, PAUSE_S))
         loop = asyncio.get_running_loop()
-        heard, last_text, last_time = 0, "", 0.0
+        heard, guesses, last_text, last_time = 0, _MAX_GUESSES, "", 0.0
         await decoder.start()
         while await utterance.reaches(heard + step):
-            if len(utterance.audio) - heard > lag + step and heard:
+            if heard and len(utterance.audio) - heard > lag:
                 logger.debug("{}: no more interim transcripts of this utterance, decoding is behind", self)
-                await utterance.reaches(int(2 * MAX_UTTERANCE_S * _BYTES_PER_S))
-                return
+                await utterance.reaches(sys.maxsize)
+                break
             piece = bytes(utterance.audio[heard:])
             heard += len(piece)
             text = await decoder.feed(piece)
@@ -212,10 +252,19 @@ class PocketsphinxSTTService(STTService):
                 await self.push_frame(
                     InterimTranscriptionFrame(text, self._user_id, time_now_iso8601(), Language.EN_US)
                 )
+            if text and guesses and utterance.quiet >= pause and heard < _LONGEST_GUESS_S * _BYTES_PER_S:
+                guesses -= 1
+                at = len(utterance.audio)
+                words = await decoder.transcribe(bytes(utterance.audio))
+                if await utterance.ends_quietly(at):
+                    return words
+                # The caller went on: the running transcript starts over, as the decoder has only one at a time.
+                await decoder.start()
+                heard = 0
+        return None
 
-    async def _finish(self, decoder: LentDecoder, utterance: Utterance) -> None:
-        """Send the final transcript."""
-        words = await decoder.transcribe(bytes(utterance.audio))
+    async def _finish(self, words: tuple[Word, ...]) -> None:
+        """Send the final transcript, unless nothing was said."""
         await self.emit_stt_usage_metrics()
         if words:
             text = " ".join(word.word for word in words)
