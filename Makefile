@@ -52,7 +52,7 @@ web/node_modules/.stamp: web/package-lock.json
 	$(NPM) ci --silent
 	@touch $@
 
-web/dist/index.html: web/node_modules/.stamp $(shell find web/src web/public web/index.html web/vite.config.ts -type f 2>/dev/null)
+web/dist/index.html: web/node_modules/.stamp $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json web/package.json -type f 2>/dev/null)
 	$(NPM) run --silent build
 
 web: web/dist/index.html

@@ -98,9 +98,8 @@ class Edge:
         if path not in ("/docs", "/redoc"):
             headers["Content-Security-Policy"] = (
                 "default-src 'self'; script-src 'self'; "
-                f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; media-src 'self' blob: mediastream:; "
-                "worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
-                "form-action 'self'; object-src 'none'"
+                f"style-src 'self' 'nonce-{nonce}'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
+                "object-src 'none'"
             )
         if self._tls:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

@@ -34,7 +34,7 @@ async def page(path: str, request: Request) -> Response:
         raise NotFound("There is nothing at this address")
     file = (DIST / path).resolve()
     if path and path != "index.html" and file.is_relative_to(DIST) and file.is_file():
-        return FileResponse(file)
+        return FileResponse(file, headers={"Cache-Control": "public, max-age=3600"})
     index = DIST / "index.html"
     if not index.is_file():
         return HTMLResponse("<p>The pages are not built yet. Run <code>make web</code>.</p>", status_code=503)
