@@ -77,6 +77,9 @@ def create_app(settings: Settings) -> FastAPI:
         version="0.1.0",
         description="Real-time voice agents that can be trusted.",
         lifespan=lifespan,
+        # FastAPI's own documentation pages load scripts from another host, which no page of ours does.
+        docs_url=None,
+        redoc_url=None,
         responses={"4XX": {"model": errors.ErrorOut}, "5XX": {"model": errors.ErrorOut}},
     )
     app.state.shared = shared

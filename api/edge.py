@@ -67,7 +67,7 @@ class Edge:
                 return  # The framework answers an aborted body in its own way; ours follows below.
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._stamp(MutableHeaders(scope=message), request_id, nonce, scope["path"])
+                self._stamp(MutableHeaders(scope=message), request_id, nonce)
             await send(message)
 
         try:
@@ -89,17 +89,15 @@ class Edge:
             # The query string is left out on purpose: it may carry a token.
             logger.log(level, "{} {} {} {:.0f} ms {}", scope["method"], scope["path"], status, took_ms, request_id)
 
-    def _stamp(self, headers: MutableHeaders, request_id: str, nonce: str, path: str) -> None:
+    def _stamp(self, headers: MutableHeaders, request_id: str, nonce: str) -> None:
         headers["X-Request-ID"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         headers["Permissions-Policy"] = "microphone=(self), camera=(), geolocation=()"
         headers.setdefault("Cache-Control", "no-store")
-        if path not in ("/docs", "/redoc"):
-            headers["Content-Security-Policy"] = (
-                "default-src 'self'; script-src 'self'; "
-                f"style-src 'self' 'nonce-{nonce}'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
-                "object-src 'none'"
-            )
+        headers["Content-Security-Policy"] = (
+            f"default-src 'self'; style-src 'self' 'nonce-{nonce}'; frame-ancestors 'none'; base-uri 'none'; "
+            "form-action 'self'; object-src 'none'"
+        )
         if self._tls:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

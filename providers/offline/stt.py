@@ -46,7 +46,10 @@ MAX_LAG_S = 1.0
 """The running transcript is given up for an utterance when it falls this far behind the caller."""
 
 PAUSE_S = 0.1
-"""Quiet after which the utterance is taken to be over before the VAD says so, to have the transcript when it does."""
+"""Quiet after which the utterance is taken to be over before the VAD says so, to have the transcript when it does.
+
+The VAD has to agree within three times this; otherwise what follows may be soft speech.
+"""
 
 QUIET = 0.1
 """Loudness, as a share of the utterance's loudest moment, below which nothing is said."""
@@ -111,11 +114,11 @@ class Utterance:
             await self._change()
         return not self.ended
 
-    async def ends_quietly(self, at: int) -> bool:
-        """Wait until it has ended with nothing said after `at` bytes, or something was (False)."""
-        while not self.ended and self.quiet_from <= at:
+    async def ends_quietly(self, start: int, within: int) -> bool:
+        """Wait whether it ends with nothing said after `start` bytes and at most `within` bytes later."""
+        while not self.ended and self.quiet_from <= start and len(self.audio) <= start + within:
             await self._change()
-        return self.quiet_from <= at
+        return self.ended and self.quiet_from <= start and len(self.audio) <= start + within
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -254,11 +257,11 @@ class PocketsphinxSTTService(STTService):
                 )
             if text and guesses and utterance.quiet >= pause and heard < _LONGEST_GUESS_S * _BYTES_PER_S:
                 guesses -= 1
-                at = len(utterance.audio)
+                end = len(utterance.audio)
                 words = await decoder.transcribe(bytes(utterance.audio))
-                if await utterance.ends_quietly(at):
+                if await utterance.ends_quietly(end, within=3 * pause):
                     return words
-                # The caller went on: the running transcript starts over, as the decoder has only one at a time.
+                # The caller went on, maybe softly: the running transcript starts over, as the decoder has only one at a time.
                 await decoder.start()
                 heard = 0
         return None
