@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
 
-from agent import datachannel, datagrams
+from agent import datachannel, datagrams, hearing
 from agent.call import Parts
 from agent.switchboard import Switchboard
 from api import agents, auth, calls, errors, health, pages, portal
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         datagrams.install(settings.udp_ports, loopback=settings.loopback)
         await datagrams.verify()
         datachannel.verify()
+        hearing.verify()
         async with db.transaction() as session:
             orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
         if orphans:

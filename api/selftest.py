@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import datachannel, datagrams
+from agent import datachannel, datagrams, hearing
 from agent.selftest import loop
 from api.app import briefs
 from api.pages import DIST
@@ -92,6 +92,7 @@ async def _network_guard(settings: Settings) -> bool:
         datagrams.install(settings.udp_ports, loopback=settings.loopback)
         await datagrams.verify()
         datachannel.verify()
+        hearing.verify()
     except (AppError, RuntimeError) as error:
         return _line("network guards", False, str(error))
     return _line("network guards", True, "in place")

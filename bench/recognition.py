@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -72,6 +72,8 @@ class Tally:
 
     words: int = 0
     errors: int = 0
+    new_words: int = 0
+    new_errors: int = 0
     sentences: int = 0
     wrong_sentences: int = 0
     said: dict[str, int] = field(default_factory=dict)
@@ -83,7 +85,17 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Count another voice in."""
-        for name in ("words", "errors", "sentences", "wrong_sentences", "audio_s", "running_cpu_s", "final_cpu_s"):
+        for name in (
+            "words",
+            "errors",
+            "new_words",
+            "new_errors",
+            "sentences",
+            "wrong_sentences",
+            "audio_s",
+            "running_cpu_s",
+            "final_cpu_s",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for mine, theirs in ((self.said, other.said), (self.got, other.got)):
             for slot, n in theirs.items():
@@ -99,6 +111,7 @@ class Score:
         voice: Who spoke.
         model: Which language model listened.
         wer: Word error rate.
+        wer_new: The same without the sentences that the language model was trained on word for word.
         sentence_errors: Share of sentences not heard word for word.
         slots: Slot name to the share of its values that can be recovered from what was heard; `all` is over all.
         running_rtf: CPU seconds per second of audio, the running transcript.
@@ -110,6 +123,7 @@ class Score:
     voice: str
     model: str
     wer: float
+    wer_new: float
     sentence_errors: float
     slots: Mapping[str, float]
     running_rtf: float
@@ -138,6 +152,7 @@ def main() -> int:
 async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
     rows = [json.loads(line) for line in (DATA / f"{options.set}.jsonl").read_text("utf-8").splitlines()]
     utterances = [Utterance(row["text"], row["intent"], row["slots"]) for row in rows]
+    known = _trained_on()
     with tempfile.TemporaryDirectory() as folder:
         pool = DecoderPool(1, Path(folder))
         began, began_cpu = time.monotonic(), time.process_time()
@@ -154,7 +169,7 @@ async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
             together = Tally()
             for voice in voices:
                 await decoder.prepare(model, names)
-                tally, heard = await _listen(decoder, utterances, speech[voice])
+                tally, heard = await _listen(decoder, utterances, speech[voice], known)
                 if voice != ESPEAK:
                     together.add(tally)
                 scores.append(_score(voice, label, tally))
@@ -170,7 +185,7 @@ async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
         espeak.close()
     facts = {
         "utterances": len(utterances),
-        "also_in_templates": _verbatim(utterances),
+        "trained_on": sum(" ".join(_same(each.text)) in known for each in utterances),
         "language_model": build,
         "scores": [asdict(score) for score in scores],
     }
@@ -179,7 +194,7 @@ async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
 
 
 async def _listen(
-    decoder: LentDecoder, utterances: Sequence[Utterance], speech: Sequence[bytes]
+    decoder: LentDecoder, utterances: Sequence[Utterance], speech: Sequence[bytes], known: Set[str]
 ) -> tuple[Tally, list[str]]:
     """One voice, sentence after sentence in one call."""
     tally, heard = Tally(), list[str]()
@@ -201,6 +216,9 @@ async def _listen(
         errors = edit_distance(said, got)
         tally.words += len(said)
         tally.errors += errors
+        if " ".join(said) not in known:
+            tally.new_words += len(said)
+            tally.new_errors += errors
         tally.sentences += 1
         tally.wrong_sentences += errors > 0
         for slot, value in utterance.slots.items():
@@ -251,10 +269,9 @@ def _flite(voice: str, text: str) -> tuple[bytes, int]:
             return sound.readframes(sound.getnframes()), sound.getframerate()
 
 
-def _verbatim(utterances: Sequence[Utterance]) -> int:
-    """How many of the sentences the language model was trained on word for word."""
-    texts = {" ".join(_same(text)) for corpus in language_model.training_texts(PHRASES) for text in corpus}
-    return sum(" ".join(_same(each.text)) in texts for each in utterances)
+def _trained_on() -> Set[str]:
+    """Every sentence the language model was made from."""
+    return {" ".join(_same(text)) for corpus in language_model.training_texts(PHRASES) for text in corpus}
 
 
 def _score(voice: str, model: str, tally: Tally) -> Score:
@@ -265,6 +282,7 @@ def _score(voice: str, model: str, tally: Tally) -> Score:
         voice=voice,
         model=model,
         wer=round(tally.errors / tally.words, 4),
+        wer_new=round(tally.new_errors / tally.new_words, 4),
         sentence_errors=round(tally.wrong_sentences / tally.sentences, 4),
         slots={slot: round(share, 4) for slot, share in slots.items()},
         running_rtf=round(tally.running_cpu_s / tally.audio_s, 4),
@@ -275,19 +293,20 @@ def _score(voice: str, model: str, tally: Tally) -> Score:
 
 
 def _table(facts: Mapping[str, object], scores: Sequence[Score]) -> str:
+    slots = ("amount", "name", "number", "account", "all")
+    columns = ("WER", "new", "sent.", *slots, "RTF", "final", "p50 ms", "p95 ms")
     lines = [
-        f"{facts['utterances']} sentences, {facts['also_in_templates']} of them in the training text word for word",
+        f"{facts['utterances']} sentences, {facts['trained_on']} of them in the training text word for word",
         f"language model: {facts['language_model']}",
         "",
-        f"{'model':6} {'voice':10} {'WER':>6} {'sent.':>6} {'amount':>7} {'name':>6} {'number':>7} {'accnt':>6} "
-        f"{'all':>6} {'RTF':>6} {'final':>6} {'p50 ms':>7} {'p95 ms':>7}",
+        f"{'model':6} {'voice':10} " + " ".join(f"{name:>7}" for name in columns),
     ]
-    for s in scores:
-        slots = [f"{s.slots.get(slot, float('nan')):.1%}" for slot in ("amount", "name", "number", "account", "all")]
-        lines.append(
-            f"{s.model:6} {s.voice:10} {s.wer:6.1%} {s.sentence_errors:6.1%} {slots[0]:>7} {slots[1]:>6} {slots[2]:>7} "
-            f"{slots[3]:>6} {slots[4]:>6} {s.running_rtf:6.3f} {s.final_rtf:6.3f} {s.final_p50_ms:7} {s.final_p95_ms:7}"
-        )
+    for score in scores:
+        shares = (score.wer, score.wer_new, score.sentence_errors, *(score.slots.get(slot, 0.0) for slot in slots))
+        cells = [f"{share:7.1%}" for share in shares]
+        cells += [f"{score.running_rtf:7.3f}", f"{score.final_rtf:7.3f}"]
+        cells += [f"{score.final_p50_ms:7}", f"{score.final_p95_ms:7}"]
+        lines.append(f"{score.model:6} {score.voice:10} " + " ".join(cells))
     return "\n".join(lines)
 
 

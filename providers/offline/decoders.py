@@ -92,7 +92,10 @@ class LentDecoder:
 
         def work() -> tuple[Word, ...]:
             # Digital silence, as of a muted microphone, would be taken for a word.
-            if not audio or int(np.abs(np.frombuffer(audio, "<i2").astype(np.int32)).max()) < _SILENCE:
+            if (
+                len(audio) < 2
+                or int(np.abs(np.frombuffer(audio, "<i2", len(audio) // 2).astype(np.int32)).max()) < _SILENCE
+            ):
                 return ()
             self._decoder.start()
             try:

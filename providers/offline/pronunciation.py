@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import cache
 
 from loguru import logger
 
@@ -116,12 +117,31 @@ def _variants(word: str, phones: str) -> list[str]:
 
 
 def _dictionary(words: Collection[str]) -> dict[str, list[str]]:
-    wanted = set(words)
-    found: dict[str, list[str]] = {}
-    with (sphinx.model_dir() / "cmudict-en-us.dict").open(encoding="utf-8") as lines:
-        for line in lines:
-            spelling, _, phones = line.rstrip("\n").partition(" ")
-            word = spelling.partition("(")[0]
-            if word in wanted:
-                found.setdefault(word, []).append(phones)
+    return {word: phones for word in words if (phones := _look_up(word.encode()))}
+
+
+@cache
+def _dictionary_text() -> bytes:
+    return (sphinx.model_dir() / "cmudict-en-us.dict").read_bytes()
+
+
+def _look_up(word: bytes) -> list[str]:
+    """Binary search in the file's text, whose lines `word phones` and `word(2) phones` are sorted by word."""
+    text = _dictionary_text()
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        start, end = text.rfind(b"\n", 0, middle) + 1, text.find(b"\n", middle)
+        if _spelling(text[start:end]) < word:
+            low = end + 1
+        else:
+            high = start
+    found: list[str] = []
+    while low < len(text) and _spelling(line := text[low : text.find(b"\n", low)]) == word:
+        found.append(line.partition(b" ")[2].decode())
+        low += len(line) + 1
     return found
+
+
+def _spelling(line: bytes) -> bytes:
+    return line.partition(b" ")[0].partition(b"(")[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncGenerator, Sequence
 
-import numpy as np
 from loguru import logger
 from pipecat.audio.utils import create_stream_resampler
 from pipecat.frames.frames import (
@@ -45,21 +45,10 @@ INTERIM_S = 0.25
 MAX_LAG_S = 1.0
 """The running transcript is given up for an utterance when it falls this far behind the caller."""
 
-PAUSE_S = 0.1
-"""Quiet after which the utterance is taken to be over before the VAD says so, to have the transcript when it does.
-
-The VAD has to agree within three times this; otherwise what follows may be soft speech.
-"""
-
-QUIET = 0.1
-"""Loudness, as a share of the utterance's loudest moment, below which nothing is said."""
-
 TTFS_P99_S = 1.0
 """From the end of speech to the final transcript: the VAD's silence, then the decoding of all that was said."""
 
 _LONGEST_VAD_START_S = 1.0
-_MAX_GUESSES = 2
-_LONGEST_GUESS_S = 8.0
 _MAX_WAITING = 8
 _LEND_TIMEOUT_S = 60.0
 _WARM_DECODERS = 2
@@ -67,40 +56,21 @@ _BYTES_PER_S = SAMPLE_RATE * 2
 
 
 class Utterance:
-    """Speech from shortly before its start until the caller stops; 16 kHz, 16-bit, mono, at most `MAX_UTTERANCE_S`.
-
-    Attributes:
-        audio: All of it so far.
-        ended: Whether the caller has stopped.
-        quiet_from: Where in `audio` the present quiet began; its end while something is said.
-    """
+    """Speech from shortly before its start until the caller stops; 16 kHz, 16-bit, mono, at most `MAX_UTTERANCE_S`."""
 
     def __init__(self, before: bytes) -> None:
-        self.audio = bytearray()
+        self.audio = bytearray(before)
         self.ended = False
-        self.quiet_from = 0
-        self._loudest = 0.0
         self._changed = asyncio.Event()
-        if before:
-            self.append(before)
 
     @property
     def full(self) -> bool:
         """Whether it is as long as one may be."""
         return len(self.audio) >= MAX_UTTERANCE_S * _BYTES_PER_S
 
-    @property
-    def quiet(self) -> int:
-        """How many bytes of quiet it ends with at present."""
-        return len(self.audio) - self.quiet_from
-
     def append(self, audio: bytes) -> None:
         """More of it has been heard."""
-        loudness = float(np.sqrt(np.mean(np.square(np.frombuffer(audio, "<i2").astype(np.float32)))))
-        self._loudest = max(self._loudest, loudness)
         self.audio += audio
-        if loudness > QUIET * self._loudest:
-            self.quiet_from = len(self.audio)
         self._changed.set()
 
     def end(self) -> None:
@@ -109,20 +79,11 @@ class Utterance:
         self._changed.set()
 
     async def reaches(self, length: int) -> bool:
-        """Wait until it is `length` bytes long, or has ended before that (False)."""
+        """Wait until it is `length` bytes long; False if it has ended."""
         while not self.ended and len(self.audio) < length:
-            await self._change()
+            self._changed.clear()
+            await self._changed.wait()
         return not self.ended
-
-    async def ends_quietly(self, start: int, within: int) -> bool:
-        """Wait whether it ends with nothing said after `start` bytes and at most `within` bytes later."""
-        while not self.ended and self.quiet_from <= start and len(self.audio) <= start + within:
-            await self._change()
-        return self.ended and self.quiet_from <= start and len(self.audio) <= start + within
-
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
 
 
 class PocketsphinxSTTService(STTService):
@@ -227,44 +188,31 @@ class PocketsphinxSTTService(STTService):
             while True:
                 utterance = await self._waiting.get()
                 try:
-                    words = await self._follow(decoder, utterance)
-                    if words is None:
-                        words = await decoder.transcribe(bytes(utterance.audio))
-                    await self._finish(words)
+                    await self._follow(decoder, utterance)
+                    await self._finish(await decoder.transcribe(bytes(utterance.audio)))
                 except SphinxError as error:
                     await self.push_error("an utterance is not recognised", exception=error)
         finally:
             self._pool.take_back(decoder)
 
-    async def _follow(self, decoder: LentDecoder, utterance: Utterance) -> tuple[Word, ...] | None:
-        """Send interim transcripts until the utterance ends; its words, if they were found out ahead of the VAD."""
-        step, lag, pause = (int(seconds * SAMPLE_RATE) * 2 for seconds in (STEP_S, MAX_LAG_S, PAUSE_S))
-        loop = asyncio.get_running_loop()
-        heard, guesses, last_text, last_time = 0, _MAX_GUESSES, "", 0.0
+    async def _follow(self, decoder: LentDecoder, utterance: Utterance) -> None:
+        """Send interim transcripts until the utterance ends."""
+        step, lag = int(STEP_S * SAMPLE_RATE) * 2, int(MAX_LAG_S * SAMPLE_RATE) * 2
+        heard, last_text, last_time = 0, "", 0.0
         await decoder.start()
         while await utterance.reaches(heard + step):
-            if heard and len(utterance.audio) - heard > lag:
+            piece = bytes(utterance.audio[heard:])
+            if heard and len(piece) > lag:
                 logger.debug("{}: no more interim transcripts of this utterance, decoding is behind", self)
                 await utterance.reaches(sys.maxsize)
-                break
-            piece = bytes(utterance.audio[heard:])
+                return
             heard += len(piece)
-            text = await decoder.feed(piece)
-            if text and text != last_text and loop.time() - last_time >= INTERIM_S and not utterance.ended:
-                last_text, last_time = text, loop.time()
+            text, now = await decoder.feed(piece), time.monotonic()
+            if text and text != last_text and now - last_time >= INTERIM_S and not utterance.ended:
+                last_text, last_time = text, now
                 await self.push_frame(
                     InterimTranscriptionFrame(text, self._user_id, time_now_iso8601(), Language.EN_US)
                 )
-            if text and guesses and utterance.quiet >= pause and heard < _LONGEST_GUESS_S * _BYTES_PER_S:
-                guesses -= 1
-                end = len(utterance.audio)
-                words = await decoder.transcribe(bytes(utterance.audio))
-                if await utterance.ends_quietly(end, within=3 * pause):
-                    return words
-                # The caller went on, maybe softly: the running transcript starts over, as the decoder has only one at a time.
-                await decoder.start()
-                heard = 0
-        return None
 
     async def _finish(self, words: tuple[Word, ...]) -> None:
         """Send the final transcript, unless nothing was said."""

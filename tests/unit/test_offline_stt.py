@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import pytest
 from pipecat.frames.frames import (
     CancelFrame,
@@ -179,32 +178,6 @@ async def test_stop_and_goodbye_are_understood(pool: DecoderPool) -> None:
     async with call(pool) as caller:
         assert (await caller.says("stop")).text == "wait stop please"
         assert (await caller.says("goodbye")).text == "goodbye thank you"
-
-
-@pytest.mark.parametrize("pause", [5, 8, 20])
-async def test_a_pause_within_an_utterance_loses_nothing(pool: DecoderPool, pause: int) -> None:
-    async with call(pool) as caller:
-        rest = await caller.starts("stop")
-        spoken = rest[:-28]
-        await caller.audio(*spoken, *[bytes(640)] * pause)
-        await caller.hears(caller.ear.interims)
-        await caller.audio(*pieces("goodbye")[15:])
-        await caller.send(VADUserStoppedSpeakingFrame(stop_secs=0.2))
-        assert (await caller.hears(caller.ear.finals)).text == "wait stop please goodbye thank you"
-    assert caller.ear.finals.empty()
-
-
-async def test_soft_speech_after_a_loud_start_is_not_lost(pool: DecoderPool) -> None:
-    def softly(audio: bytes) -> bytes:
-        return (np.frombuffer(audio, "<i2") // 14).astype("<i2").tobytes()
-
-    async with call(pool) as caller:
-        await caller.audio(*pieces("stop")[:25])
-        await caller.send(VADUserStartedSpeakingFrame(start_secs=0.2))
-        await caller.audio(*pieces("stop")[25:-28])
-        await caller.audio(*map(softly, pieces("goodbye")[10:]))
-        await caller.send(VADUserStoppedSpeakingFrame(stop_secs=0.2))
-        assert (await caller.hears(caller.ear.finals)).text.endswith("goodbye thank you")
 
 
 async def test_silence_gives_no_transcript(pool: DecoderPool) -> None:

@@ -6,7 +6,7 @@ from aiortc import MediaStreamError
 from av import AudioResampler, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 
-from agent.transport import FRAME_S, HANGOVER_FRAMES, LOOK_AHEAD_S, RTP_HZ, SpeechTrack
+from agent.track import FRAME_S, HANGOVER_FRAMES, LOOK_AHEAD_S, RTP_HZ, SpeechTrack
 
 RATE = 24_000
 
