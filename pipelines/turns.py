@@ -29,14 +29,25 @@ from pipelines.smart_turn import SAMPLE_RATE, SmartTurnModel
 STOP_S = 1.3
 """Silence that ends a turn Smart Turn took for unfinished; pipecat's 3 s feel like a dead line."""
 
-VERDICT_DEADLINE_S = 0.5
-"""A verdict later than this is not worth waiting for: the silence itself then decides."""
+VERDICT_DEADLINE_S = 0.15
+"""A verdict later than this after the end of speech (it was asked a tenth of a second before) is not worth waiting for:
+the silence itself then decides. It happens when many callers fall silent at once."""
 
 SPECULATE_AFTER_WINDOWS = 3
 """Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time."""
 
 UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
+
+
+class _Count:
+    """A number that grows."""
+
+    total = 0
+
+
+late_verdicts = _Count()
+"""Ends of turns since the process started that did not wait for Smart Turn."""
 
 
 @cache
@@ -88,7 +99,8 @@ class SmartTurnAnalyzer(BaseSmartTurn):
             async with asyncio.timeout(VERDICT_DEADLINE_S):
                 probability = await self._verdict(ahead)
         except TimeoutError:
-            logger.warning("Smart Turn took longer than {} s; the silence decides", VERDICT_DEADLINE_S)
+            late_verdicts.total += 1
+            logger.debug("Smart Turn took longer than {} s; the silence decides", VERDICT_DEADLINE_S)
             self._clear(EndOfTurnState.COMPLETE)
             return EndOfTurnState.COMPLETE, None
         if probability is None:
