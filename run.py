@@ -32,7 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from core import log
 
     log.setup(settings.log_level, json=settings.production)
-    return options.run(settings, options)
+    from core.errors import AppError
+
+    try:
+        return options.run(settings, options)
+    except (AppError, ValueError) as error:
+        print(error.message if isinstance(error, AppError) else error, file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

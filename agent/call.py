@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +43,12 @@ GREET_ANYWAY_S = 3.0
 
 WATCH_INTERVAL_S = 0.5
 
+LAST_WORDS_S = 20.0
+"""From the decision to end a call with a sentence to ending it without."""
+
+CLOSE_RETRIES_S = (1, 2, 4, 8, 16, 32)
+"""Pauses between attempts to close a call's row while the database is away; the seat is free meanwhile."""
+
 LONG_ENOUGH = "We have been talking for a long time, so I have to end this call now. Goodbye."
 CLOSING_DOWN = "I'm sorry, this service is being restarted and I have to end the call. Please call again in a moment."
 
@@ -73,15 +79,16 @@ class Call:
         self._scribe: Scribe | None = None
         self._runner: WorkerRunner | None = None
         self._reason: str | None = None
+        self._reason_at: float | None = None
         self._ended = asyncio.Event()
         self._greeted = False
         self._connected_at: float | None = None
 
     @classmethod
-    async def open(cls, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims, offer_sdp: str) -> Call:
-        """Write the call's row, count the use, build the pipeline and answer the offer; nothing runs yet.
+    async def register(cls, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims) -> Call:
+        """Write the call's row and count the use, in one transaction.
 
-        Raises: AppError; then nothing is left behind and a counted use is given back.
+        Raises: AppError; then nothing is left behind.
         """
         choices = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
         async with parts.db.transaction() as db:
@@ -103,18 +110,26 @@ class Call:
             )
             if owner.role == "otp":
                 await usage.claim_access(db, otp_id=owner.subject, agent_type=agent.id, call_id=call_id)
-            names = await agent.names(db, customer_id) if agent.names else ()
-        call = cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id)
-        try:
-            await call._prepare(offer_sdp, names)
-        except BaseException:
-            call._reason = "failed_to_start"
-            await finish(call._settle(), owner=f"settle {call_id}")
-            raise
-        return call
+        return cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id)
 
-    async def _prepare(self, offer_sdp: str, names: tuple[str, ...]) -> None:
+    async def prepare(self, offer_sdp: str) -> None:
+        """Build the pipeline and answer the offer; nothing runs yet.
+
+        Raises: AppError; then the call is closed and the use given back.
+        """
+        try:
+            await self._prepare(offer_sdp)
+        except BaseException:
+            self._note_reason("failed_to_start")
+            await finish(self._settle(), owner=f"settle {self.id}")
+            raise
+
+    async def _prepare(self, offer_sdp: str) -> None:
         settings = self._parts.settings
+        names: tuple[str, ...] = ()
+        if self.agent.names is not None:
+            async with self._parts.db.reading() as db:
+                names = await self.agent.names(db, self.customer_id)
         self.connection = CallConnection(ice_servers=list(settings.ice_servers), on_abuse=self._on_abuse)
         self._transport = CallTransport(self.connection)
         await self.connection.initialize(sdp=offer_sdp, type="offer")
@@ -139,9 +154,14 @@ class Call:
             rtvi_params=observer_params(),
             call_id=self.id,
             ending=self._note_reason,
-            observers=[_TypedTurns(self._scribe)],
+            observers=[_TypedTurns(self._on_typed)],
         )
         self._listen(rtvi)
+
+    def _on_typed(self, text: str) -> None:
+        assert self._scribe is not None
+        self._scribe.note("user", text, at=utc_now())
+        self._conversation.caller_acted()
 
     def _listen(self, rtvi: RTVIProcessor) -> None:
         scribe = self._scribe
@@ -215,6 +235,9 @@ class Call:
             if self._reason is None and now - self._connected_at > settings.max_call_s:
                 self._note_reason("too_long")
                 await self._conversation.end(LONG_ENOUGH)
+            if self._reason_at is not None and now - self._reason_at > LAST_WORDS_S:
+                await self.hang_up("stuck")
+                return
 
     def _last_message_at(self, now: float) -> float:
         # pipecat notes pings by the wall clock.
@@ -239,8 +262,14 @@ class Call:
         """The first reason given is the one recorded, and the page is told while it still listens."""
         if self._reason is None:
             self._reason = reason
+            self._reason_at = monotonic_s()
             if self._runner is not None:
                 self._notify({"type": "call-ended", "reason": reason})
+
+    @property
+    def ending(self) -> bool:
+        """Whether the call is over or about to be."""
+        return self._reason is not None
 
     async def hang_up(self, reason: str) -> None:
         """End the call at once; `run` does the closing."""
@@ -277,29 +306,44 @@ class Call:
 
     async def _disconnect(self) -> None:
         if hasattr(self, "connection"):
-            await self.connection.disconnect()
+            async with self.connection.signalling:
+                await self.connection.disconnect()
 
     async def _close_row(self) -> None:
         try:
-            async with self._parts.db.transaction() as db:
-                await call_log.close_call(db, call_id=self.id, reason=self._reason or "failed", at=utc_now())
-                if self._connected_at is None and self.owner.role == "otp":
-                    await usage.return_access(db, call_id=self.id, now=utc_now())
+            await self._write_end(utc_now())
         except AppError as error:
-            # The start-up sweep closes the row if the database stays away.
-            logger.error("Could not close the row of call {}: {}", self.id, error.code)
+            logger.warning("Could not close the row of call {} yet: {}", self.id, error.code)
+            spawn(self._close_row_later(utc_now()), owner=f"close {self.id}")
+
+    async def _write_end(self, at: datetime) -> None:
+        async with self._parts.db.transaction() as db:
+            await call_log.close_call(db, call_id=self.id, reason=self._reason or "failed", at=at)
+            if self._connected_at is None and self.owner.role == "otp":
+                await usage.return_access(db, call_id=self.id, now=at)
+
+    async def _close_row_later(self, at: datetime) -> None:
+        for pause_s in CLOSE_RETRIES_S:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._write_end(at)
+            except AppError:
+                continue
+            return
+        # The start-up sweep closes it.
+        logger.error("Gave up closing the row of call {}: the database stays away", self.id)
 
 
 class _TypedTurns(BaseObserver):
-    """Notes what the caller typed; speech reaches the scribe through the aggregator."""
+    """Tells what the caller typed; speech is heard through the aggregator."""
 
-    def __init__(self, scribe: Scribe) -> None:
+    def __init__(self, typed: Callable[[str], None]) -> None:
         super().__init__(observe_every_push=False)
-        self._scribe = scribe
+        self._typed = typed
 
     async def on_push_frame(self, data: FramePushed) -> None:
         if isinstance(data.frame, LLMMessagesAppendFrame) and isinstance(data.source, RTVIProcessor):
             for message in data.frame.messages:
                 content = message.get("content") if isinstance(message, dict) else None
                 if isinstance(content, str):
-                    self._scribe.note("user", content, at=utc_now())
+                    self._typed(content)

@@ -97,10 +97,11 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not; calls would be deaf.
     """
-    receiver = RTCRtpReceiver.__new__(RTCRtpReceiver)
     names = RTCRtpReceiver.__init__.__code__.co_names
     missing = [name for name in (_QUEUE, _JITTER) if name not in names]
-    if missing or not hasattr(receiver, "_handle_rtp_packet"):
+    if not hasattr(RTCRtpReceiver, "_handle_rtp_packet"):
+        missing.append("_handle_rtp_packet")
+    if missing:
         raise RuntimeError(
             f"agent/hearing.py does not fit the installed aiortc: {', '.join(missing)} has moved. "
             "Install the locked versions, or adapt it to the new one."

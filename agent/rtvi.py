@@ -7,6 +7,7 @@ hang up, and send the application messages the call declares. Everything else is
 
 from __future__ import annotations
 
+import inspect
 import json
 import unicodedata
 from collections import Counter
@@ -200,6 +201,29 @@ class GuardedRTVIProcessor(RTVIProcessor):
             logger.warning("A client keeps sending messages that are refused; last: {}", code)
             on_abuse, self._on_abuse = self._on_abuse, None
             on_abuse()
+
+
+def verify() -> None:
+    """Check that the guard fits the installed pipecat; call it at start-up.
+
+    Raises:
+        RuntimeError: pipecat has renamed what is overridden here, so the guard would stand open.
+    """
+    methods = (
+        "_handle_message",
+        "_handle_transport_message",
+        "_send_error_response",
+        "_send_error_frame",
+        "_send_bot_ready",
+    )
+    source = inspect.getsource(RTVIProcessor)
+    missing = [name for name in methods if not callable(getattr(RTVIProcessor, name, None))]
+    missing += [name for name in ("_message_queue", "_message_task", "_client_ready") if name not in source]
+    if missing:
+        raise RuntimeError(
+            f"The RTVI guard does not fit the installed pipecat: {', '.join(missing)} has changed. "
+            "Install the locked versions, or adapt agent/rtvi.py to the new one."
+        )
 
 
 def observer_params() -> RTVIObserverParams:

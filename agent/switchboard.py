@@ -30,6 +30,9 @@ from pipelines import catalog as agent_types
 SESSION_TTL_S = 120.0
 """From being promised a session to sending the offer."""
 
+MAX_RENEGOTIATIONS = 5
+"""Offers after the first; each may name addresses that the server then probes."""
+
 MAX_SESSIONS = 1000
 MAX_SESSIONS_PER_OWNER = 10
 
@@ -69,7 +72,8 @@ class Session:
     promised_at: float
     call: Call | None = None
     starting: bool = False
-    over: bool = False
+    abandoned: bool = False
+    renegotiations: int = 0
     budget: CandidateBudget = field(default_factory=CandidateBudget)
     early_candidates: deque[Candidate] = field(default_factory=lambda: deque(maxlen=MAX_CANDIDATES))
 
@@ -91,6 +95,7 @@ class Switchboard:
         self._parts = parts
         self._sessions: dict[str, Session] = {}
         self._seats_taken = 0
+        self._seat_freed = asyncio.Event()
         self._monitor = LoopMonitor()
         self._monitor_task: asyncio.Task[None] | None = None
         self.draining = False
@@ -144,7 +149,11 @@ class Switchboard:
             raise ServerBusy("All lines are busy; try again in a moment", retry_after_s=_retry_after())
         if self.lag_ms > self._settings.max_loop_lag_ms:
             raise ServerBusy("The server is busy; try again in a moment", retry_after_s=_retry_after())
-        own = sum(1 for call in self.calls() if call.owner.subject == owner.subject)
+        own = sum(
+            1
+            for session in self._sessions.values()
+            if session.owner.subject == owner.subject and (session.starting or session.call is not None)
+        )
         if own >= self._settings.max_calls_per_user:
             raise TooManyCalls("You already have a call open; end it first", retry_after_s=RETRY_AFTER_S)
 
@@ -167,38 +176,54 @@ class Switchboard:
         session = self._find(session_id, owner)
         if session.call is not None and pc_id == session.call.connection.pc_id:
             return await self._renegotiate(session, session.call, checked, restart=restart)
-        if session.call is not None or session.starting or session.over:
+        if session.call is not None or session.starting:
             raise AlreadyUsed("This session has already started its call; begin a new one")
         self._check_room(owner)
         session.starting = True
         self._seats_taken += 1
         try:
-            call = await Call.open(
-                self._parts,
-                call_id=session.id,
-                agent=agent_types.load(session.agent_type),
-                owner=owner,
-                offer_sdp=checked,
-            )
+            call = await self._start(session, checked)
         except BaseException:
-            # The session stays good for another try: nothing has been used up.
-            self._seats_taken -= 1
+            self._free_seat()
             session.starting = False
             raise
         session.call = call
         session.starting = False
         session.budget = CandidateBudget(offer=checked)
         spawn(self._carry(session, call), owner=f"call {call.id}")
+        if session.abandoned:
+            await call.hang_up("hung_up")
+            raise NotFound("The call was given up while it started")
         for candidate in session.early_candidates:
             await webrtc.add_candidate(self._settings, call.connection, candidate, session.budget)
         session.early_candidates.clear()
         return self._answer(call)
 
+    def _free_seat(self) -> None:
+        self._seats_taken -= 1
+        self._seat_freed.set()
+
+    async def _start(self, session: Session, offer_sdp: str) -> Call:
+        agent = agent_types.load(session.agent_type)
+        # If this fails nothing has been used up, and the session stays good for another try.
+        call = await Call.register(self._parts, call_id=session.id, agent=agent, owner=session.owner)
+        try:
+            await call.prepare(offer_sdp)
+        except BaseException:
+            self._sessions.pop(session.id, None)
+            raise
+        return call
+
     async def _renegotiate(self, session: Session, call: Call, offer_sdp: str, *, restart: bool) -> Answer:
         async with call.connection.signalling:
-            await call.connection.renegotiate(sdp=offer_sdp, type="offer", restart_pc=restart)
-        if restart:
-            session.budget = CandidateBudget(offer=offer_sdp)
+            if call.ending:
+                raise NotFound("The call has ended")
+            session.renegotiations += 1
+            if session.renegotiations > MAX_RENEGOTIATIONS:
+                raise TooManyCalls("The call has been renegotiated too often; begin a new one", code="too_many_offers")
+            if restart:
+                session.budget = CandidateBudget(offer=offer_sdp)
+            await webrtc.renegotiate(call.connection, offer_sdp, restart=restart)
         return self._answer(call)
 
     def _answer(self, call: Call) -> Answer:
@@ -217,6 +242,7 @@ class Switchboard:
             if session.call is not None:
                 await webrtc.add_candidate(self._settings, session.call.connection, candidate, session.budget)
             else:
+                webrtc.check_candidate(self._settings, candidate)
                 session.early_candidates.append(candidate)
 
     def session_of_peer(self, pc_id: str, owner: Claims) -> str:
@@ -231,9 +257,16 @@ class Switchboard:
 
     def _find(self, session_id: str, owner: Claims) -> Session:
         session = self._sessions.get(session_id)
-        if session is None or session.owner.subject != owner.subject:
+        self._forget_stale()
+        if session is None or session.owner.subject != owner.subject or session.id not in self._sessions:
             raise NotFound("There is no such call; it may have ended")
         return session
+
+    def forget(self, session_id: str) -> None:
+        """Drop a session that has no call."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.call is None and not session.starting:
+            del self._sessions[session_id]
 
     # The end
 
@@ -245,13 +278,16 @@ class Switchboard:
         session = self._find(session_id, owner)
         if session.call is not None:
             await session.call.hang_up("hung_up")
+        elif session.starting:
+            session.abandoned = True
+        else:
+            del self._sessions[session.id]
 
     async def _carry(self, session: Session, call: Call) -> None:
         try:
             await call.run()
         finally:
-            self._seats_taken -= 1
-            session.over = True
+            self._free_seat()
             self._sessions.pop(session.id, None)
 
     async def drain(self, *, timeout_s: float) -> None:
@@ -272,10 +308,12 @@ class Switchboard:
         await self._all_ended(FORCED_END_S)
 
     async def _all_ended(self, timeout_s: float) -> bool:
-        endings = [call.ended() for call in self.calls()]
+        """Whether every seat is free within `timeout_s`, those of calls just being opened included."""
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(*endings)
+                while self._seats_taken:
+                    self._seat_freed.clear()
+                    await self._seat_freed.wait()
         except TimeoutError:
             return False
         return True

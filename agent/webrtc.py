@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aiortc import InvalidAccessError, InvalidStateError
 from aiortc.sdp import candidate_from_sdp
 
-from agent import sdp
+from agent import datachannel, datagrams, hearing, rtvi, sdp
 from agent.datachannel import GuardedConnection
+from core.errors import Invalid
 from core.settings import Settings
 
 
@@ -72,6 +74,37 @@ class Candidate:
     mline_index: int | None = None
 
 
+async def renegotiate(connection: CallConnection, offer_sdp: str, *, restart: bool) -> None:
+    """Take a later offer of a call.
+
+    Raises: Invalid if it does not fit what was agreed.
+    """
+    try:
+        await connection.renegotiate(sdp=offer_sdp, type="offer", restart_pc=restart)
+    except (ValueError, InvalidAccessError, InvalidStateError) as error:
+        raise Invalid("The offer does not fit the call as it stands; begin a new one", code="offer_mismatch") from error
+
+
+def check_candidate(settings: Settings, candidate: Candidate) -> str | None:
+    """A candidate that is safe to parse; None or an empty text for one that is to be ignored.
+
+    Raises: Invalid.
+    """
+    return sdp.check_candidate(candidate.text, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+
+
+async def guard(settings: Settings) -> None:
+    """Put every guard of the media edge in place and check that it fits the installed libraries.
+
+    Raises: RuntimeError if it does not; the server must not take calls then.
+    """
+    datagrams.install(settings.udp_ports, loopback=settings.loopback)
+    await datagrams.verify()
+    datachannel.verify()
+    rtvi.verify()
+    hearing.verify()
+
+
 async def add_candidate(
     settings: Settings, connection: CallConnection, candidate: Candidate, budget: sdp.CandidateBudget
 ) -> None:
@@ -82,7 +115,7 @@ async def add_candidate(
 
     Raises: Invalid.
     """
-    checked = sdp.check_candidate(candidate.text, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+    checked = check_candidate(settings, candidate)
     if not checked or not budget.admit(checked, mline_index=candidate.mline_index):
         return
     parsed = candidate_from_sdp(checked.removeprefix("candidate:"))

@@ -11,13 +11,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
 
-from agent import datachannel, datagrams, hearing
 from agent.call import Parts
 from agent.switchboard import Switchboard
+from agent.webrtc import guard
 from api import agents, auth, calls, errors, health, pages, portal
 from api.deps import Shared
 from api.edge import Edge
 from calls import log as call_log
+from calls import usage
 from core import tasks
 from core.clock import utc_now
 from core.crypto import load_secret
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     secret = load_secret(settings)
     db = Database(settings.sqlalchemy_url)
     smart_turn = SmartTurnModel(own_process=settings.smart_turn_process)
-    node = f"{socket.gethostname()}:{settings.port}"
+    node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
     parts = Parts(settings=settings, db=db, smart_turn=smart_turn, node=node)
     shared = Shared(
         settings=settings,
@@ -55,12 +56,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        datagrams.install(settings.udp_ports, loopback=settings.loopback)
-        await datagrams.verify()
-        datachannel.verify()
-        hearing.verify()
+        await guard(settings)
         async with db.transaction() as session:
             orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
+            await usage.return_lost(session, now=utc_now())
         if orphans:
             logger.warning("Closed {} calls that a crash had left open", orphans)
         warm_vad()

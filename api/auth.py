@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field
 
@@ -50,13 +50,16 @@ async def login_otp(body: OtpLoginIn, app: App, address: Address, response: Resp
 
 @router.post("/login/admin")
 async def login_admin(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], app: App, address: Address, response: Response
+    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    app: App,
+    address: Address,
+    request: Request,
+    response: Response,
 ) -> TokenOut:
     """Log in as an administrator (form fields `username`, `password`)."""
-    if form.password == DEV_ADMIN_PASSWORD and not app.settings.loopback:
-        raise Forbidden(
-            "The development password works only while the server listens on this machine alone; set ADMIN_PASSWORD"
-        )
+    direct = app.settings.loopback and not app.settings.public_url and "x-forwarded-for" not in request.headers
+    if form.password == DEV_ADMIN_PASSWORD and not direct:
+        raise Forbidden("The development password works only on the machine the server runs on; set ADMIN_PASSWORD")
     return await _login_password(
         app, response, address, login=form.username, password=form.password, role=UserRole.ADMIN
     )

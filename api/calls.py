@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
 from api.deps import App, Caller, Shared
-from core.errors import Invalid
+from core.errors import AppError, Invalid
 
 router = APIRouter(tags=["calls"])
 
@@ -22,7 +22,7 @@ class StartIn(BaseModel):
     """What the page wants: `{"body": {"agent_type": "banking"}}`."""
 
     model_config = ConfigDict(extra="ignore")
-    body: dict[str, Any] = Field(default_factory=dict)
+    body: dict[str, Any] | None = None
 
 
 class IceServerOut(BaseModel):
@@ -89,9 +89,9 @@ class StatusOut(BaseModel):
 
 
 @router.post("/start")
-async def start(body: StartIn, app: App, caller: Caller) -> StartOut:
+async def start(app: App, caller: Caller, body: StartIn | None = None) -> StartOut:
     """Promise a call; the offer goes to `/sessions/{sessionId}/api/offer`."""
-    session = app.switchboard.promise(caller, _agent_type(body.body))
+    session = app.switchboard.promise(caller, _agent_type((body and body.body) or {}))
     return StartOut(sessionId=session.id, iceConfig=_ice(app))
 
 
@@ -125,7 +125,12 @@ async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
         data = body.request_data or {}
         inner = data.get("body")
         session_id = app.switchboard.promise(caller, _agent_type(inner if isinstance(inner, dict) else data)).id
-    return await _offer(app, caller, session_id, body)
+    try:
+        return await _offer(app, caller, session_id, body)
+    except AppError:
+        # Nobody else knows the id, so nobody can try again with it.
+        app.switchboard.forget(session_id)
+        raise
 
 
 @router.patch("/api/offer")

@@ -76,7 +76,7 @@ async def caller(claims: Annotated[Claims, Depends(who)]) -> Claims:
 def client_address(request: Request, app: Annotated[Shared, Depends(shared)]) -> str:
     """The address a request came from; a forwarded one counts only when a trusted proxy says it."""
     address = request.client.host if request.client else "0.0.0.0"  # noqa: S104 - a name for "unknown"
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in ",".join(request.headers.getlist("x-forwarded-for")).split(",") if hop.strip()]
     while hops and _trusted(address, app.settings.trusted_proxies):
         address = hops.pop()
     return address

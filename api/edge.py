@@ -77,6 +77,12 @@ class Edge:
                 await self._app(scope, capped_receive, stamped_send)
         except TooLarge:
             pass
+        except Exception as error:
+            logger.opt(exception=error).error("{} {} failed", scope["method"], _printable(scope["path"]))
+            if status:
+                raise  # Half an answer is out; the connection must break.
+            sorry = "Something went wrong on our side. Please try again."
+            await error_response(detail=sorry, code="internal", status=500)(scope, receive, stamped_send)
         finally:
             if too_large and status == 0:
                 status = 413
@@ -87,7 +93,9 @@ class Edge:
             level = "DEBUG" if scope["path"] in self._quiet else "INFO"
             took_ms = (monotonic_s() - started_at) * 1000
             # The query string is left out on purpose: it may carry a token.
-            logger.log(level, "{} {} {} {:.0f} ms {}", scope["method"], scope["path"], status, took_ms, request_id)
+            logger.log(
+                level, "{} {} {} {:.0f} ms {}", scope["method"], _printable(scope["path"]), status, took_ms, request_id
+            )
 
     def _stamp(self, headers: MutableHeaders, request_id: str, nonce: str) -> None:
         headers["X-Request-ID"] = request_id
@@ -101,3 +109,8 @@ class Edge:
         )
         if self._tls:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+
+def _printable(path: str) -> str:
+    """A path as one line, whatever was in it."""
+    return path[:200].encode("unicode_escape").decode()

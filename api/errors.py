@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from loguru import logger
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -75,11 +74,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> JSONResponse:
         codes = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-        return error_response(
+        response = error_response(
             detail=str(error.detail), code=codes.get(error.status_code, "http_error"), status=error.status_code
         )
-
-    @app.exception_handler(Exception)
-    async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
-        return error_response(detail="Something went wrong on our side. Please try again.", code="internal", status=500)
+        response.headers.update(error.headers or {})
+        return response

@@ -13,7 +13,7 @@ from core.errors import NotFound
 DIST = Path(__file__).resolve().parent.parent / "web" / "dist"
 NONCE = "__CSP_NONCE__"
 
-_API_PREFIXES = ("api/", "auth/", "sessions/", "assets/", "start", "health", "liveness", "readiness")
+_API = frozenset({"api", "auth", "sessions", "assets", "start", "health", "liveness", "readiness"})
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,19 +21,28 @@ router = APIRouter(include_in_schema=False)
 @router.get("/assets/{path:path}")
 async def asset(path: str) -> Response:
     """A built file; its name holds a hash of its content, so it may be kept for ever."""
-    file = (DIST / "assets" / path).resolve()
-    if not file.is_relative_to(DIST / "assets") or not file.is_file():
+    file = _file(DIST / "assets", path)
+    if file is None:
         raise NotFound("There is no such file")
     return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def _file(folder: Path, path: str) -> Path | None:
+    """The file at `path` inside `folder`; None for anything else, paths no file can have included."""
+    try:
+        file = (folder / path).resolve()
+        return file if file.is_relative_to(folder) and file.is_file() else None
+    except (ValueError, OSError):
+        return None
 
 
 @router.get("/{path:path}")
 async def page(path: str, request: Request) -> Response:
     """Any page; which one is the browser's business."""
-    if path.startswith(_API_PREFIXES):
+    if path.split("/", 1)[0] in _API:
         raise NotFound("There is nothing at this address")
-    file = (DIST / path).resolve()
-    if path and path != "index.html" and file.is_relative_to(DIST) and file.is_file():
+    file = _file(DIST, path)
+    if file is not None and file.name != "index.html":
         return FileResponse(file, headers={"Cache-Control": "public, max-age=3600"})
     index = DIST / "index.html"
     if not index.is_file():

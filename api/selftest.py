@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import datachannel, datagrams, hearing
 from agent.selftest import loop
+from agent.webrtc import guard
 from api.app import briefs
 from api.pages import DIST
 from core.clock import monotonic_s
@@ -89,10 +89,7 @@ def _pages() -> bool:
 
 async def _network_guard(settings: Settings) -> bool:
     try:
-        datagrams.install(settings.udp_ports, loopback=settings.loopback)
-        await datagrams.verify()
-        datachannel.verify()
-        hearing.verify()
+        await guard(settings)
     except (AppError, RuntimeError) as error:
         return _line("network guards", False, str(error))
     return _line("network guards", True, "in place")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from banking import seed
 from core.clock import utc_now
@@ -15,6 +16,7 @@ from identity.users import FirstAdmin
 from providers import catalog as vendors
 
 WELCOME_USES = 20
+WELCOME_LIFETIME = timedelta(days=7)
 KIND_NAMES = {"stt": "Speech to text", "llm": "Language", "tts": "Text to speech"}
 
 
@@ -37,7 +39,11 @@ async def prepare(settings: Settings, *, with_code: bool = True) -> Prepared:
                 await seed.seed(session, now=utc_now())
         code = None
         if with_code and not settings.production:
-            code = (await _issue(settings, db, count=1, uses=WELCOME_USES, label="printed at start"))[0]
+            code = (
+                await _issue(
+                    settings, db, count=1, uses=WELCOME_USES, label="printed at start", lifetime=WELCOME_LIFETIME
+                )
+            )[0]
         return Prepared(admin, code)
     finally:
         await db.close()
@@ -55,7 +61,9 @@ async def issue_codes(settings: Settings, *, count: int, uses: int, label: str |
         await db.close()
 
 
-async def _issue(settings: Settings, db: Database, *, count: int, uses: int, label: str | None) -> list[str]:
+async def _issue(
+    settings: Settings, db: Database, *, count: int, uses: int, label: str | None, lifetime: timedelta | None = None
+) -> list[str]:
     async with db.transaction() as session:
         issued = await otp.issue(
             session,
@@ -64,6 +72,7 @@ async def _issue(settings: Settings, db: Database, *, count: int, uses: int, lab
             count=count,
             max_uses=uses,
             label=label,
+            expires_at=utc_now() + lifetime if lifetime else None,
         )
     return [each.code for each in issued]
 

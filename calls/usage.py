@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, updat
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from calls.log import CallRecord
 from core.clock import utc_now
 from core.db import Base, SafeStr, UtcDateTime
 from core.errors import Forbidden
@@ -22,7 +23,7 @@ class AccessRecord(Base):
     Attributes:
         otp_id: The code whose use was counted; None for a registered user.
         user_id: The registered user; None for a code.
-        call_id: The call that took it, written before that call's own row may exist; None while it is unused.
+        call_id: The call that took it, None while it is unused.
         returned_at: When the use was given back.
     """
 
@@ -103,6 +104,20 @@ async def claim_access(db: AsyncSession, *, otp_id: str, agent_type: str, call_i
     )
     if claimed is None:
         raise AccessRequired("Choose the agent again: no use of your code has been counted for this call.")
+
+
+async def return_lost(db: AsyncSession, *, now: datetime) -> int:
+    """Give back the uses of calls that a crash ended before they had connected; how many."""
+    lost = await db.scalars(
+        select(AccessRecord.call_id)
+        .join(CallRecord, CallRecord.id == AccessRecord.call_id)
+        .where(
+            AccessRecord.returned_at.is_(None),
+            CallRecord.end_reason == "server_lost",
+            CallRecord.connected_at.is_(None),
+        )
+    )
+    return sum([await return_access(db, call_id=call_id, now=now) for call_id in lost.all() if call_id])
 
 
 async def return_access(db: AsyncSession, *, call_id: str, now: datetime | None = None) -> bool:

@@ -38,8 +38,7 @@ def setup(level: str = "INFO", *, json: bool = False) -> None:
     """
     os.environ["LOGURU_AUTOINIT"] = "0"  # Helper processes start without a sink of their own.
     logger.remove()
-    logger.configure(patcher=_redact)
-    logger.add(sys.stderr, level=level, serialize=json, backtrace=False, diagnose=False, filter=_quiet)
+    logger.add(_write, level=level, serialize=json, backtrace=False, diagnose=False, filter=_quiet)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
 
 
@@ -50,8 +49,9 @@ def redact(text: str) -> str:
     return text
 
 
-def _redact(record: Record) -> None:
-    record["message"] = redact(record["message"])
+def _write(message: str) -> None:
+    """The sink: the whole line is redacted, with the text of an exception where there is one."""
+    sys.stderr.write(redact(message))
 
 
 def _quiet(record: Record) -> bool:

@@ -25,7 +25,8 @@ class Settings(BaseSettings):
 
     # Server
     environment: Literal["development", "production"] = Field(
-        "development", description="development allows default secrets and plain-http vendor URLs on loopback"
+        "development",
+        description="development seeds demo customers, migrates by itself, has a published password on loopback",
     )
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, ge=0, le=65535, description="TCP port the server listens on; 0 takes a free one")
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
         (), description="Comma-separated addresses or networks whose X-Forwarded-For is believed"
     )
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
+
+    node_name: str = Field(
+        "",
+        description="Name of this process in the record of calls, the same over restarts, so that a crash's calls are "
+        "closed; empty: host name and port",
+    )
 
     # People
     admin_username: str = Field("cawadmin", description="Name of the first administrator")
@@ -88,7 +95,7 @@ class Settings(BaseSettings):
 
     # WebRTC
     ice_servers: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Comma-separated stun: or turn: URLs given to browsers and used by the server"
+        (), description="Comma-separated stun: URLs given to browsers and used by the server"
     )
     udp_port_range: str = Field("", description="UDP ports for media, as LOW-HIGH; empty: any free port")
     announced_ip: str = Field("", description="Address put into candidates instead of the local one (NAT, containers)")
@@ -100,6 +107,25 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(proxy, strict=False)) for proxy in value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not origin.startswith(("https://", "http://")) for origin in value):
+            raise ValueError("name each origin, e.g. https://portal.example; * would let every site in")
+        return value
+
+    @field_validator("ice_servers")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not url.startswith(("stun:", "stuns:")) for url in value):
+            raise ValueError("write stun:host:port")
+        return value
 
     @field_validator("udp_port_range")
     @classmethod
@@ -122,6 +148,8 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY must have at least 32 bytes")
         if self.production and self.admin_password.get_secret_value() == DEV_ADMIN_PASSWORD:
             raise ValueError("ADMIN_PASSWORD is the published development default; choose another")
+        if self.production and self.public_url and not self.public_url.startswith("https://"):
+            raise ValueError("PUBLIC_URL must be https in production: browsers refuse the microphone otherwise")
         return self
 
     @property

@@ -49,6 +49,8 @@ class Conversation:
     worker: PipelineWorker
     user: LLMUserAggregator
     assistant: LLMAssistantAggregator
+    caller_acted: Callable[[], None]
+    """To be told of whatever the caller does that is not speech, such as typing."""
 
     async def say(self, text: str) -> None:
         """Speak a sentence of ours, outside the language model."""
@@ -130,10 +132,25 @@ def build(
         rtvi_observer_params=rtvi_params,
         observers=list(observers),
     )
-    conversation = Conversation(worker=worker, user=aggregators.user(), assistant=aggregators.assistant())
+    patience = _Patience(desk)
+    conversation = Conversation(
+        worker=worker, user=aggregators.user(), assistant=aggregators.assistant(), caller_acted=patience.renew
+    )
     _register_tools(services.llm, agent, desk, conversation, ending)
-    _ask_when_idle(conversation, desk, ending)
+    _ask_when_idle(conversation, patience, ending)
     return conversation
+
+
+class _Patience:
+    """What starts anew whenever the caller does something."""
+
+    def __init__(self, desk: ToolDesk) -> None:
+        self._desk = desk
+        self.unanswered = 0
+
+    def renew(self) -> None:
+        self.unanswered = 0
+        self._desk.new_turn()
 
 
 class _CallerAudioEndsHere(FrameProcessor):
@@ -161,21 +178,16 @@ def _register_tools(
     llm.register_function(END_CALL, end_call, cancel_on_interruption=False)
 
 
-def _ask_when_idle(conversation: Conversation, desk: ToolDesk, ending: Callable[[str], None]) -> None:
-    unanswered = 0
-
+def _ask_when_idle(conversation: Conversation, patience: _Patience, ending: Callable[[str], None]) -> None:
     @conversation.user.event_handler("on_user_turn_idle")
     async def on_user_turn_idle(_aggregator: LLMUserAggregator) -> None:
-        nonlocal unanswered
-        unanswered += 1
-        if unanswered == 1:
+        patience.unanswered += 1
+        if patience.unanswered == 1:
             await conversation.say(STILL_THERE)
-        elif unanswered == 2:
+        elif patience.unanswered == 2:
             ending("silence")
             await conversation.end(TAKING_LEAVE)
 
     @conversation.user.event_handler("on_user_turn_started")
     async def on_user_turn_started(_aggregator: LLMUserAggregator, _strategy: object) -> None:
-        nonlocal unanswered
-        unanswered = 0
-        desk.new_turn()
+        patience.renew()

@@ -116,7 +116,7 @@ class ToolDesk:
         if self._calls_this_turn > MAX_CALLS_PER_TURN:
             return _failed("too_many_steps", "I'm going round in circles. Please ask me again in other words.")
         try:
-            checked = tool.arguments.model_validate(dict(arguments))
+            checked = tool.arguments.model_validate(arguments)
         except ValidationError as error:
             # The model reads this and may correct itself; the fields are named, what was in them is not repeated.
             fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors()) or "arguments"

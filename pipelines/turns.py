@@ -7,7 +7,9 @@ only its own state, which saves memory per call and most of the time a call take
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from importlib import resources
 
@@ -40,14 +42,8 @@ UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
 
 
-class _Count:
-    """A number that grows."""
-
-    total = 0
-
-
-late_verdicts = _Count()
-"""Ends of turns since the process started that did not wait for Smart Turn."""
+late_verdicts: Counter[str] = Counter()
+"""Ends of turns since the process started that did not wait for Smart Turn, by cause."""
 
 
 @cache
@@ -98,9 +94,9 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         try:
             async with asyncio.timeout(VERDICT_DEADLINE_S):
                 probability = await self._verdict(ahead)
-        except TimeoutError:
-            late_verdicts.total += 1
-            logger.debug("Smart Turn took longer than {} s; the silence decides", VERDICT_DEADLINE_S)
+        except (TimeoutError, BrokenProcessPool) as error:
+            late_verdicts[type(error).__name__] += 1
+            logger.debug("No verdict of Smart Turn in time; the silence decides")
             self._clear(EndOfTurnState.COMPLETE)
             return EndOfTurnState.COMPLETE, None
         if probability is None:

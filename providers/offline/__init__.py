@@ -21,5 +21,5 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
     """Whether the wheels are there."""
     missing = [package for package in _NEEDS[kind] if find_spec(package) is None]
     if missing:
-        return Readiness(False, f"{', '.join(missing)} is not installed: pip install 'parley-voice[offline]'")
+        return Readiness(False, f"{', '.join(missing)} is not installed: install the extra `offline`")
     return Readiness(True, _WHY[kind])

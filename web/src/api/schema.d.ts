@@ -617,7 +617,7 @@ export interface components {
             /** Body */
             body?: {
                 [key: string]: unknown;
-            };
+            } | null;
         };
         /**
          * StartOut
@@ -1363,9 +1363,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["StartIn"];
+                "application/json": components["schemas"]["StartIn"] | null;
             };
         };
         responses: {
