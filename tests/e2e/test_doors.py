@@ -264,3 +264,76 @@ async def test_a_withdrawn_code_ends_its_tokens(server: Server, http: httpx.Asyn
         )
     response = await http.get("/api/v1/me", headers=headers)
     assert (response.status_code, response.json()["error_code"]) == (401, "code_refused")
+
+
+async def test_typing_counts_as_being_there(hasty: Server, dial: Dial) -> None:
+    """Many typed questions draw many tools and leave pauses; neither is held against the caller."""
+    caller = await dial(hasty)
+    await caller.message("bot-stopped-speaking", timeout_s=20)
+    for _ in range(3):
+        caller.type("what is my balance")
+        await caller.message("bot-stopped-speaking", timeout_s=20)
+        await caller.message("bot-stopped-speaking", timeout_s=20)  # "Are you still there?"
+    spoken = [line.text for line in caller.transcript if line.who == "bot"]
+    assert sum("still there" in text for text in spoken) >= 2
+    assert not caller.ended.is_set()
+
+
+async def test_renegotiation_is_bounded(server: Server, http: httpx.AsyncClient, dial: Dial) -> None:
+    caller = await dial(server)
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    path = f"/sessions/{caller.session_id}/api/offer"
+    pc_id, statuses = caller.pc_id, []
+    for _ in range(7):
+        body = {"sdp": await offer_sdp(), "type": "offer", "pc_id": pc_id, "restart_pc": True}
+        response = await http.post(path, headers=headers, json=body)
+        statuses.append(response.status_code)
+        pc_id = response.json().get("pc_id", pc_id)
+    assert statuses == [200] * 5 + [429] * 2
+    assert (await http.delete(f"/sessions/{caller.session_id}", headers=headers)).status_code == 204
+    await until(lambda: seats_taken(server) == 0, timeout_s=15)
+
+
+async def test_a_malformed_early_candidate_is_refused_before_the_call(server: Server, http: httpx.AsyncClient) -> None:
+    headers = await token(server, http)
+    path = await promised(http, headers)
+    body = {"pc_id": "", "candidates": [{"candidate": "x"}]}
+    assert (await http.patch(path, headers=headers, json=body)).status_code == 422
+    response = await http.post(path, headers=headers, json={"sdp": await offer_sdp(), "type": "offer"})
+    assert response.status_code == 200
+    await http.delete(path.removesuffix("/api/offer"), headers=headers)
+    await until(lambda: seats_taken(server) == 0, timeout_s=10)
+
+
+async def test_nobody_gets_more_calls_by_asking_for_them_at_once(server: Server, http: httpx.AsyncClient) -> None:
+    headers = await token(server, http)
+    paths = [await promised(http, headers) for _ in range(5)]
+    body = {"sdp": await offer_sdp(), "type": "offer"}
+    answers = await asyncio.gather(*(http.post(path, headers=headers, json=body) for path in paths))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429]
+    await asyncio.gather(*(http.delete(path.removesuffix("/api/offer"), headers=headers) for path in paths))
+    await until(lambda: seats_taken(server) == 0, timeout_s=10)
+
+
+async def test_a_call_given_up_before_it_starts_does_not_start(server: Server, http: httpx.AsyncClient) -> None:
+    headers = await token(server, http)
+    path = await promised(http, headers)
+    assert (await http.delete(path.removesuffix("/api/offer"), headers=headers)).status_code == 204
+    response = await http.post(path, headers=headers, json={"sdp": await offer_sdp(), "type": "offer"})
+    assert response.status_code == 404
+
+
+async def test_bad_direct_offers_do_not_lock_anybody_out(server: Server, http: httpx.AsyncClient) -> None:
+    headers = await token(server, http)
+    for _ in range(12):
+        response = await http.post("/api/offer", headers=headers, json={"sdp": "garbage", "type": "offer"})
+        assert response.status_code == 422
+    assert (await http.post("/start", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/%00", "/assets/%00", "/" + "x" * 400, "/assets/../../run.py", "/api/nothing"])
+async def test_paths_no_file_can_have_are_answered(http: httpx.AsyncClient, path: str) -> None:
+    response = await http.get(path)
+    assert response.status_code in (200, 404)  # any other path is the single-page application's
+    assert response.headers["X-Request-ID"]
+    assert "def main" not in response.text

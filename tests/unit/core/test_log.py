@@ -1,6 +1,7 @@
 import pytest
+from loguru import logger
 
-from core.log import redact
+from core.log import redact, setup
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,18 @@ from core.log import redact
 )
 def test_secrets_are_taken_out(line: str, secret: str) -> None:
     assert secret not in redact(line)
+
+
+def test_an_exceptions_text_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    setup("INFO")
+    try:
+        raise ValueError("token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln password=hunter2")
+    except ValueError as error:
+        logger.opt(exception=error).error("It failed")
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert "hunter2" not in written
+    assert "eyJzdWIi" not in written
 
 
 @pytest.mark.parametrize("line", ["Call call_7k2m opened: banking", "GET /api/agents/list 200 12 ms req_1"])

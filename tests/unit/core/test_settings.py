@@ -37,6 +37,9 @@ def test_settings_cannot_change_while_running() -> None:
         ("udp_port_range", "40000", "LOW-HIGH"),
         ("udp_port_range", "50000-40000", "LOW-HIGH"),
         ("announced_ip", "my.host", "not appear to be an IPv4 or IPv6"),
+        ("trusted_proxies", "10.0.0.0/99", "IPv4Network|IPv4 or IPv6 network"),
+        ("cors_origins", "*", "every site"),
+        ("ice_servers", "foo", "stun:"),
         ("max_calls", 0, "greater than or equal to 1"),
         ("environment", "staging", "development"),
     ],
@@ -49,6 +52,11 @@ def test_a_bad_value_is_refused_with_its_reason(name: str, value: object, says: 
 def test_production_refuses_the_published_password() -> None:
     with pytest.raises(ValidationError, match="published"):
         settings(environment="production", admin_password=DEV_ADMIN_PASSWORD)
+
+
+def test_production_wants_https() -> None:
+    with pytest.raises(ValidationError, match="https"):
+        settings(environment="production", public_url="http://portal.example")
 
 
 @pytest.mark.parametrize(
