@@ -70,8 +70,11 @@ class SmartTurnAnalyzer(BaseSmartTurn):
     zeros, so that the answer is usually there when the VAD declares the end of speech.
     """
 
-    def __init__(self, model: SmartTurnModel, *, stop_s: float = STOP_S) -> None:
+    def __init__(
+        self, model: SmartTurnModel, *, stop_s: float = STOP_S, deadline_s: float = VERDICT_DEADLINE_S
+    ) -> None:
         super().__init__(params=SmartTurnParams(stop_secs=stop_s))
+        self._deadline_s = deadline_s
         self._shared = model
         self._ahead: Future[float] | None = None
 
@@ -92,7 +95,7 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         asked_at = monotonic_s()
         ahead, self._ahead = self._ahead, None
         try:
-            async with asyncio.timeout(VERDICT_DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 probability = await self._verdict(ahead)
         except (TimeoutError, BrokenProcessPool) as error:
             late_verdicts[type(error).__name__] += 1

@@ -10,7 +10,7 @@ from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.metrics.metrics import TurnMetricsData
 
 from pipelines.smart_turn import SmartTurnModel
-from pipelines.turns import SileroVAD, SmartTurnAnalyzer
+from pipelines.turns import SileroVAD, SmartTurnAnalyzer, late_verdicts
 
 AUDIO = Path(__file__).resolve().parents[2] / "audio"
 CHUNK = 640  # 20 ms of 16-bit mono at 16 kHz
@@ -70,7 +70,7 @@ def model():
 
 
 async def test_a_whole_sentence_is_complete_and_asked_ahead(model: SmartTurnModel) -> None:
-    turn = SmartTurnAnalyzer(model)
+    turn = SmartTurnAnalyzer(model, deadline_s=30)
     vad = make(turn)
     pcm = speech("balance") + bytes(16_000)
     asked_ahead = False
@@ -87,7 +87,7 @@ async def test_a_whole_sentence_is_complete_and_asked_ahead(model: SmartTurnMode
 
 
 async def test_half_a_sentence_is_not_complete(model: SmartTurnModel) -> None:
-    turn = SmartTurnAnalyzer(model)
+    turn = SmartTurnAnalyzer(model, deadline_s=30)
     pcm = speech("transactions")
     half = pcm[: len(pcm) // 2 // CHUNK * CHUNK]
     await hear(make(turn), turn, half)
@@ -96,7 +96,7 @@ async def test_half_a_sentence_is_not_complete(model: SmartTurnModel) -> None:
 
 
 async def test_speaking_on_withdraws_the_question(model: SmartTurnModel) -> None:
-    turn = SmartTurnAnalyzer(model)
+    turn = SmartTurnAnalyzer(model, deadline_s=30)
     vad = make(turn)
     voiced = speech("balance")
     await hear(vad, turn, voiced[: len(voiced) * 6 // 10 // CHUNK * CHUNK])
@@ -110,6 +110,16 @@ async def test_speaking_on_withdraws_the_question(model: SmartTurnModel) -> None
         if await vad.analyze_audio(chunk) is VADState.SPEAKING:
             break
     assert turn._ahead is None
+
+
+async def test_a_late_verdict_is_not_waited_for(model: SmartTurnModel) -> None:
+    turn = SmartTurnAnalyzer(model, deadline_s=0)
+    pcm = speech("transactions")
+    await hear(make(turn), turn, pcm[: len(pcm) // 2 // CHUNK * CHUNK])
+    late = late_verdicts.total()
+    verdict, metrics = await turn.analyze_end_of_turn()
+    assert (verdict, metrics) == (EndOfTurnState.COMPLETE, None)
+    assert late_verdicts.total() == late + 1
 
 
 async def test_a_process_of_its_own_gives_the_same_verdict(model: SmartTurnModel) -> None:
