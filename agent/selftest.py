@@ -30,6 +30,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from core.clock import monotonic_s
 from core.settings import Settings
+from core.tasks import spawn
 from pipelines.build import AUDIO_IN_HZ
 from providers import catalog
 from providers.base import Brief, Kind
@@ -103,7 +104,7 @@ async def _run(service: FrameProcessor, frames: Sequence[Frame], wanted: type[F]
     )
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
-    running = asyncio.ensure_future(runner.run())
+    running = spawn(runner.run(), owner="self-test")
     try:
         await worker.queue_frames(frames)
         async with asyncio.timeout(STEP_TIMEOUT_S):

@@ -104,10 +104,7 @@ async def offer(session_id: str, body: OfferIn, app: App, caller: Caller) -> Ans
 @router.patch("/sessions/{session_id}/api/offer")
 async def candidates(session_id: str, body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
     """Add the browser's ICE candidates to the call."""
-    await app.switchboard.candidates(
-        session_id, caller, [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
-    )
-    return StatusOut()
+    return await _candidates(app, caller, session_id, body)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -137,10 +134,7 @@ async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
 async def direct_candidates(body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
     """Add ICE candidates to a call started without `/start`."""
     session_id = app.switchboard.session_of_peer(body.pc_id, caller)
-    await app.switchboard.candidates(
-        session_id, caller, [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
-    )
-    return StatusOut()
+    return await _candidates(app, caller, session_id, body)
 
 
 async def _offer(app: Shared, caller: Caller, session_id: str, body: OfferIn) -> AnswerOut:
@@ -150,6 +144,12 @@ async def _offer(app: Shared, caller: Caller, session_id: str, body: OfferIn) ->
         session_id, caller, sdp=body.sdp, pc_id=body.pc_id, restart=bool(body.restart_pc)
     )
     return AnswerOut(sdp=answer.sdp, type=answer.type, pc_id=answer.pc_id)
+
+
+async def _candidates(app: Shared, caller: Caller, session_id: str, body: CandidatesIn) -> StatusOut:
+    found = [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
+    await app.switchboard.candidates(session_id, caller, found)
+    return StatusOut()
 
 
 def _agent_type(data: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def serve(settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        loop="uvloop",
+        loop="auto",  # uvloop where it is installed
         access_log=False,
         log_config=None,
         server_header=False,

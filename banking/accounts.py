@@ -15,6 +15,7 @@ from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, one_of
 from core.errors import AppError, NotFound
 from core.ids import new_id
 from core.money import Money
+from core.spoken import say_list
 
 
 class AccountKind(StrEnum):
@@ -227,4 +228,4 @@ def _listed(accounts: Sequence[Account], word: str) -> str:
         + (f" ending in {' '.join(account.number[-4:])}" if kinds.count(account.kind) > 1 else "")
         for account in accounts
     ]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+    return say_list(names, conjunction=word)
