@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from core import log
 
-    log.setup(settings.log_level, json=settings.production)
+    log.setup(settings.log_level, as_json=settings.production)
     from core.errors import AppError
 
     try:

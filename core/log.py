@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import os
 import re
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Message, Record
 
 _SECRETS = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), "[token]"),
@@ -22,23 +23,25 @@ _SECRETS = (
         r"\1[…]",
     ),
     (re.compile(r"(?i)(a=ice-pwd:|a=ice-ufrag:)\S+"), r"\1[…]"),
-    (re.compile(r"\b\d(?:[ -]?\d){8,18}\b"), "[digits]"),
+    (re.compile(r"\b(?!\d{4}-\d\d-\d\d)\d(?:[ -]?\d){8,18}\b"), "[digits]"),  # dates stay
 )
 
 # The media libraries repeat transcripts, messages and SDP in their lines below WARNING; alembic only chats.
 _TALKATIVE = ("pipecat", "aiortc", "aioice", "alembic")
 
 
-def setup(level: str = "INFO", *, json: bool = False) -> None:
+def setup(level: str = "INFO", *, as_json: bool = False) -> None:
     """Send every log line of the process through one redacting sink.
 
     Args:
         level: Least level written. Libraries that repeat what people say are held at WARNING.
-        json: One JSON object a line, for machines.
+        as_json: One JSON object a line, for machines.
     """
     os.environ["LOGURU_AUTOINIT"] = "0"  # Helper processes start without a sink of their own.
     logger.remove()
-    logger.add(_write, level=level, serialize=json, backtrace=False, diagnose=False, filter=_quiet)
+    logger.configure(patcher=_redact)
+    sink = _write_json if as_json else _write
+    logger.add(sink, level=level, serialize=as_json, backtrace=False, diagnose=False, filter=_quiet)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
 
 
@@ -49,9 +52,22 @@ def redact(text: str) -> str:
     return text
 
 
-def _write(message: str) -> None:
-    """The sink: the whole line is redacted, with the text of an exception where there is one."""
-    sys.stderr.write(redact(message))
+def _redact(record: Record) -> None:
+    record["message"] = redact(record["message"])
+
+
+def _write(message: Message) -> None:
+    """Lines for people; the text of an exception is redacted like any other."""
+    sys.stderr.write(redact(message) if message.record["exception"] else message)
+
+
+def _write_json(message: Message) -> None:
+    """One JSON object a line."""
+    line = json.loads(message)
+    if line["record"]["exception"]:
+        line["text"] = redact(line["text"])
+        line["record"]["exception"]["value"] = redact(str(line["record"]["exception"]["value"]))
+    sys.stderr.write(json.dumps(line, default=str) + "\n")
 
 
 def _quiet(record: Record) -> bool:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from loguru import logger
 
@@ -22,18 +24,23 @@ def test_secrets_are_taken_out(line: str, secret: str) -> None:
     assert secret not in redact(line)
 
 
-def test_an_exceptions_text_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
-    setup("INFO")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_exceptions_text_is_redacted_too(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    setup("INFO", as_json=as_json)
     try:
         raise ValueError("token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln password=hunter2")
     except ValueError as error:
         logger.opt(exception=error).error("It failed")
     written = capsys.readouterr().err
+    if as_json:
+        assert json.loads(written)["record"]["message"] == "It failed"
     assert "ValueError" in written
     assert "hunter2" not in written
     assert "eyJzdWIi" not in written
 
 
-@pytest.mark.parametrize("line", ["Call call_7k2m opened: banking", "GET /api/agents/list 200 12 ms req_1"])
+@pytest.mark.parametrize(
+    "line", ["Call call_7k2m opened: banking", "GET /api/agents/list 200 12 ms req_1", "2026-11-22 15:27:44"]
+)
 def test_ordinary_lines_stay(line: str) -> None:
     assert redact(line) == line
