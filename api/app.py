@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,7 +62,9 @@ def create_app(settings: Settings) -> FastAPI:
         if orphans:
             logger.warning("Closed {} calls that a crash had left open", orphans)
         warm_vad()
-        await asyncio.gather(smart_turn.warm(), vendors.warm(settings, briefs()))
+        # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
+        tasks.spawn(smart_turn.warm(), owner="smart turn")
+        await vendors.warm(settings, briefs())
         shared.switchboard.open()
         yield
         await shared.switchboard.close()
