@@ -13,8 +13,7 @@ from av.error import FFmpegError
 from loguru import logger
 
 from core.clock import monotonic_s
-
-HZ = 16_000
+from pipelines.build import AUDIO_IN_HZ
 
 WINDOW_BYTES = 1024
 """32 ms of 16 kHz 16-bit mono: what Silero takes at once."""
@@ -48,7 +47,7 @@ class Hearing:
         self._thread: _Queue | None = None
         self._codec = ""
         self._decoder: Any = None
-        self._resampler = AudioResampler("s16", "mono", HZ)
+        self._resampler = AudioResampler("s16", "mono", AUDIO_IN_HZ)
         self._held = bytearray()
 
     def listen(self, receiver: RTCRtpReceiver) -> None:

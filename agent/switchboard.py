@@ -22,7 +22,6 @@ from agent.webrtc import Candidate
 from core.clock import monotonic_s
 from core.errors import AppError, Busy, Conflict, NotFound
 from core.ids import new_id
-from core.settings import Settings
 from core.tasks import spawn
 from identity.tokens import Claims
 from pipelines import catalog as agent_types
@@ -90,8 +89,8 @@ class Answer:
 class Switchboard:
     """Admits, finds and ends calls."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        self._settings = settings
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
         self._parts = parts
         self._sessions: dict[str, Session] = {}
         self._seats_taken = 0
@@ -256,9 +255,9 @@ class Switchboard:
         raise NotFound("There is no such call")
 
     def _find(self, session_id: str, owner: Claims) -> Session:
-        session = self._sessions.get(session_id)
         self._forget_stale()
-        if session is None or session.owner.subject != owner.subject or session.id not in self._sessions:
+        session = self._sessions.get(session_id)
+        if session is None or session.owner.subject != owner.subject:
             raise NotFound("There is no such call; it may have ended")
         return session
 

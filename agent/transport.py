@@ -20,8 +20,9 @@ from pipecat.transports.smallwebrtc.transport import (
     SmallWebRTCTransport,
 )
 
-from agent.hearing import HZ, Hearing
+from agent.hearing import Hearing
 from agent.track import SpeechTrack
+from pipelines.build import AUDIO_IN_HZ
 
 OUT_CHUNKS = 6
 """10 ms pieces the pipeline hands over at a time."""
@@ -37,7 +38,7 @@ class _Client(SmallWebRTCClient):
     async def read_audio_frame(self) -> AsyncGenerator[InputAudioRawFrame, None]:
         while True:
             window = await self.hearing.windows.get()
-            yield InputAudioRawFrame(audio=window, sample_rate=HZ, num_channels=1)
+            yield InputAudioRawFrame(audio=window, sample_rate=AUDIO_IN_HZ, num_channels=1)
 
     async def _handle_client_connected(self) -> None:
         if not self._params:

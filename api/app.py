@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         db=db,
         tokens=Tokens(secret, ttl_minutes=settings.access_token_ttl_minutes),
         limits=LoginLimits(),
-        switchboard=Switchboard(settings, parts),
+        switchboard=Switchboard(parts),
     )
 
     @asynccontextmanager

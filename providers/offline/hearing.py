@@ -95,7 +95,6 @@ def _set(words: str) -> frozenset[str]:
 
 
 _WORD = re.compile(r"[₹$€£]|\d+(?::\d\d)|\d+(?:\.\d+)?|[a-z]+(?:/[a-z])?(?:'[a-z]+)*")
-_SYMBOLS = frozenset("₹$€£")
 
 # "One" is a number after these words, a pronoun after all others.
 _BEFORE_COUNT = _set(

@@ -8,8 +8,9 @@ import threading
 import numpy as np
 from aiortc import RTCPeerConnection
 
-from agent.hearing import HZ, MAX_WINDOWS, WINDOW_BYTES, Hearing, verify
+from agent.hearing import MAX_WINDOWS, WINDOW_BYTES, Hearing, verify
 from agent.track import SpeechTrack
+from pipelines.build import AUDIO_IN_HZ
 
 RATE = 24_000
 
@@ -39,7 +40,7 @@ async def test_what_is_said_is_heard_at_the_pipelines_rate() -> None:
             windows = [await hearing.windows.get() for _ in range(40)]
         assert {len(window) for window in windows} == {WINDOW_BYTES}
         samples = np.frombuffer(b"".join(windows[10:]), np.int16).astype(float)
-        loudest = np.argmax(np.abs(np.fft.rfft(samples))) * HZ / len(samples)
+        loudest = np.argmax(np.abs(np.fft.rfft(samples))) * AUDIO_IN_HZ / len(samples)
         assert abs(loudest - 440) < 5
         assert hearing.last_at is not None
     finally:

@@ -21,10 +21,6 @@ export function day(iso: string, now = new Date()): string {
   }).format(date);
 }
 
-export function timeOfDay(at: number): string {
-  return new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }).format(at);
-}
-
 /** "3:07", or "1:03:07" from an hour on. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
