@@ -29,12 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("See .env.example for what each setting means.", file=sys.stderr)
         return 2
 
-    from core import log
+    from core import log, vault
 
     log.setup(settings.log_level, as_json=settings.production)
     from core.errors import AppError
 
     try:
+        vault.unlock(vault.of_settings(settings))
         return options.run(settings, options)
     except (AppError, ValueError) as error:
         print(error.message if isinstance(error, AppError) else error, file=sys.stderr)

@@ -18,7 +18,7 @@ from api.deps import Shared
 from api.edge import Edge
 from calls import log as call_log
 from calls import usage
-from core import tasks
+from core import tasks, vault
 from core.clock import utc_now
 from core.crypto import load_secret
 from core.db import Database
@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     The database must be migrated (`python run.py migrate`).
     """
     secret = load_secret(settings)
+    vault.unlock(vault.of_settings(settings))
     db = Database(settings.sqlalchemy_url)
     smart_turn = SmartTurnModel(own_process=settings.smart_turn_process)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         secret=secret,
         db=db,
-        tokens=Tokens(secret, ttl_minutes=settings.access_token_ttl_minutes),
+        tokens=Tokens(secret, ttl_minutes=settings.session_ttl_minutes),
         limits=LoginLimits(),
         switchboard=Switchboard(parts),
     )

@@ -91,7 +91,7 @@ async def _login_password(
 
 
 def _issue(app: Shared, response: Response, token: str) -> TokenOut:
-    ttl_s = app.settings.access_token_ttl_minutes * 60
+    ttl_s = app.settings.session_ttl_minutes * 60
     response.set_cookie(
         SESSION_COOKIE,
         token,

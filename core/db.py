@@ -6,7 +6,7 @@ import asyncio
 import enum
 import sqlite3
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -220,6 +220,8 @@ class Database:
             try:
                 await _connected(session)
                 yield session
+                for work in session.info.pop(_BEFORE_COMMIT, {}).values():
+                    await work(session)
                 await session.flush()
             except BaseException:
                 await _to_the_end(session.close())
@@ -255,11 +257,30 @@ async def _connected(session: AsyncSession) -> None:
         raise _busy() from error
 
 
+_BEFORE_COMMIT = "before_commit"
+_AFTER_COMMIT = "after_commit"
+
+
+def before_commit(db: AsyncSession, name: str, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    """Have `work` done once as the last thing of this transaction; asked for again under the same name, still once.
+
+    For what everybody writes to (the head of a chain): its lock is then taken last by all, and held shortly.
+    """
+    db.info.setdefault(_BEFORE_COMMIT, {})[name] = work
+
+
+def after_commit(db: AsyncSession, work: Callable[[], None]) -> None:
+    """Have `work` done when, and only if, this transaction is committed; it must neither wait nor raise."""
+    db.info.setdefault(_AFTER_COMMIT, []).append(work)
+
+
 async def _commit(session: AsyncSession) -> None:
     try:
         await session.commit()
     finally:
         await session.close()
+    for work in session.info.pop(_AFTER_COMMIT, []):
+        work()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

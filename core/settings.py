@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import textwrap
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,7 +64,44 @@ class Settings(BaseSettings):
     otp_format: Literal["", "digits6", "crockford8"] = Field(
         "", description="Form of portal codes; empty: digits6 in development, crockford8 in production"
     )
-    access_token_ttl_minutes: int = Field(120, ge=1, le=1440, description="Lifetime of an access token")
+    session_ttl_minutes: int = Field(
+        120, ge=5, le=1440, description="Lifetime of a portal guest's or administrator's log-in"
+    )
+    access_token_ttl_minutes: int = Field(10, ge=1, le=1440, description="Lifetime of a customer's access token")
+    refresh_token_ttl_minutes: int = Field(
+        60, ge=5, le=43_200, description="Lifetime of a customer's refresh token; each is good for one renewal"
+    )
+    field_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated id:secret pairs, the newest first, that encrypt personal fields; each secret at "
+        "least 32 bytes. Empty: derived from SECRET_KEY. After adding a newer one: python run.py rotate-keys",
+    )
+
+    # The bank
+    mfa_required_amount: Decimal = Field(
+        Decimal(10_000), ge=0, le=10**9, description="Above this amount, in rupees, moving money takes a second factor"
+    )
+    demo_inbox: bool = Field(
+        True, description="Show a portal guest the codes sent to them on the page: a guest has no phone on record"
+    )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465, to deliver codes by e-mail; "
+        "empty: codes are printed on the server's console",
+    )
+    mail_from: str = Field("", description="Sender of e-mails; needed with SMTP_URL")
+    sms_url: SecretStr = Field(
+        SecretStr(""),
+        description="https://account:token@host/…/Messages.json of a service with Twilio's API, for text messages",
+    )
+    sms_from: str = Field("", description="Sender of text messages; needed with SMS_URL")
+    audit_heads_file: str = Field(
+        "", description="Where signed heads of the audit chain are appended, best on another disk; empty: in DATA_DIR"
+    )
+    webhook_allow_private: bool = Field(
+        False,
+        description="Let webhooks go to private and loopback addresses over plain http; for tests and development",
+    )
 
     # Speech and language
     stt_provider: str = Field("", description="Speech to text; empty: best available")
@@ -107,6 +145,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("field_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if isinstance(parts, list) and any(len(part.partition(":")[2].encode()) < 32 for part in parts):
+            raise ValueError("write id:secret with at least 32 bytes of secret each")
+        return tuple(parts) if isinstance(parts, list) else parts
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -205,7 +251,7 @@ def example() -> str:
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
         elif isinstance(default, tuple):
-            default = ",".join(default)
+            default = ",".join(map(str, default))
         lines += ["", *textwrap.wrap(field.description or "", 110, initial_indent="# ", subsequent_indent="# ")]
         lines.append(f"#{name.upper()}={'' if default is None else default}")
     return "\n".join(lines) + "\n"

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core import vault
 from tests.servers import Server
+
+vault.unlock(vault.Vault({"test": "a key for the tests alone, of enough bytes"}))
 
 
 @pytest.fixture(scope="session")
