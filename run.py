@@ -1,4 +1,4 @@
-"""Parley's one entry point: `python run.py [serve|check|migrate|seed|code|openapi|speech]`."""
+"""Parley's one entry point: `python run.py [serve|check|migrate|seed|code|audit|rotate-keys|openapi|speech]`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _check, "print the effective configuration and test every part"),
         ("migrate", _migrate, "bring the database to the newest schema"),
         ("seed", _seed, "create the administrator and, in development, the demo customers"),
+        ("audit", _audit, "check the chain of the audit log and its signed heads"),
+        ("rotate-keys", _rotate_keys, "seal every personal field with the newest of FIELD_KEYS"),
         ("openapi", _openapi, "print the OpenAPI document"),
     ):
         commands.add_parser(name, help=text, description=text).set_defaults(run=run)
@@ -117,6 +119,33 @@ def _code(settings: Settings, options: argparse.Namespace) -> int:
     codes = asyncio.run(issue_codes(settings, count=options.count, uses=options.uses, label=options.label))
     print("\n".join(codes))
     return 0
+
+
+def _audit(settings: Settings, _options: argparse.Namespace) -> int:
+    from api.audit import verify_installation
+
+    verdict = asyncio.run(verify_installation(settings))
+    if verdict.ok:
+        print(f"The audit log is whole: {verdict.checked} records, {verdict.heads} signed heads.")
+        return 0
+    print(f"The audit log is broken at record {verdict.first_broken or 'unknown'}: {verdict.why}", file=sys.stderr)
+    return 1
+
+
+def _rotate_keys(settings: Settings, _options: argparse.Namespace) -> int:
+    from core.db import Database
+    from core.rotation import Rotation, rotate
+
+    async def run() -> Rotation:
+        db = Database(settings.sqlalchemy_url)
+        try:
+            return await rotate(db)
+        finally:
+            await db.close()
+
+    rotation = asyncio.run(run())
+    print(rotation.told())
+    return 1 if rotation.left else 0
 
 
 def _openapi(settings: Settings, _options: argparse.Namespace) -> int:

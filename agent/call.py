@@ -12,8 +12,10 @@ from loguru import logger
 from pipecat.frames.frames import LLMMessagesAppendFrame
 from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.processors.aggregators.llm_response_universal import AssistantTurnStoppedMessage, UserTurnStoppedMessage
+from pipecat.processors.frameworks.rtvi import RTVIUICommandFrame
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent.rtvi import GuardedRTVIProcessor, observer_params
 from agent.scribe import Scribe
@@ -23,13 +25,16 @@ from calls import log as call_log
 from calls import usage
 from core.clock import monotonic_s, utc_now
 from core.db import Database
-from core.errors import AppError
+from core.errors import AppError, Conflict
 from core.settings import Settings
 from core.tasks import finish, spawn
+from identity import standing
+from identity.actor import Actor
 from identity.tokens import Claims
-from pipelines.base import AgentType, Json
+from pipelines.base import AgentType, Json, Means, Outcome
 from pipelines.build import Conversation, Services, build
 from pipelines.smart_turn import SmartTurnModel
+from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
@@ -46,6 +51,9 @@ WATCH_INTERVAL_S = 0.5
 LAST_WORDS_S = 20.0
 """From the decision to end a call with a sentence to ending it without."""
 
+FINISH_ACTS_S = 30.0
+"""What was begun when the call ended gets this long to become known before the record is closed without it."""
+
 CLOSE_RETRIES_S = (1, 2, 4, 8, 16, 32)
 """Pauses between attempts to close a call's row while the database is away; the seat is free meanwhile."""
 
@@ -57,10 +65,15 @@ CLOSING_DOWN = "I'm sorry, this service is being restarted and I have to end the
 class Parts:
     """What every call of a process shares."""
 
-    settings: Settings
+    means: Means
     db: Database
     smart_turn: SmartTurnModel
     node: str
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return self.means.settings
 
 
 class Call:
@@ -77,6 +90,7 @@ class Call:
         self._conversation: Conversation
         self._transport: CallTransport
         self._scribe: Scribe | None = None
+        self._teller: Teller | None = None
         self._runner: WorkerRunner | None = None
         self._reason: str | None = None
         self._reason_at: float | None = None
@@ -137,7 +151,19 @@ class Call:
         brief = Brief(
             agent_type=self.agent.id, instructions=self.agent.instructions, phrases=self.agent.phrases, names=names
         )
-        rtvi = GuardedRTVIProcessor(on_abuse=self._on_abuse)
+        actor = Actor(self.owner.subject, self.owner.role, "voice", call_id=self.id)
+        desk = ToolDesk(
+            self._parts.db,
+            customer_id=self.customer_id,
+            call_id=self.id,
+            actor=actor,
+            means=self._parts.means,
+            notify=self._notify,
+            admitted=self._check_log_in,
+        )
+        desk.on_view = self._show
+        self._teller = Teller(desk, self.agent.drafts, notify=self._notify, note=self._note_act)
+        rtvi = GuardedRTVIProcessor(withhold=self._teller.typed, on_abuse=self._on_abuse)
         self._conversation = build(
             agent=self.agent,
             services=Services(
@@ -148,7 +174,8 @@ class Call:
             transport_in=self._transport.input(),
             transport_out=self._transport.output(),
             turns=strategies(self._parts.smart_turn),
-            desk=ToolDesk(self._parts.db, customer_id=self.customer_id, call_id=self.id, notify=self._notify),
+            desk=desk,
+            teller=self._teller,
             idle_prompt_s=settings.idle_prompt_s,
             rtvi=rtvi,
             rtvi_params=observer_params(),
@@ -253,6 +280,31 @@ class Call:
         """Tell the page something; it may be gone."""
         spawn(self._conversation.worker.rtvi.send_server_message(dict(message)), owner=f"notify {self.id}")
 
+    async def _check_log_in(self, db: AsyncSession) -> None:
+        await standing.check(db, self.owner, now=utc_now())
+
+    def _show(self, view: str) -> None:
+        """Have the page show one of the agent type's views."""
+        if view in self.agent.views:
+            frame = RTVIUICommandFrame(command="navigate", payload={"view": view})
+            spawn(self._conversation.worker.queue_frame(frame), owner=f"show {self.id}")
+
+    def _note_act(self, text: str) -> None:
+        assert self._scribe is not None
+        self._scribe.note("tool", text, at=utc_now())
+
+    async def enter_code(self, code: str | None) -> Outcome:
+        """Take the digits of the page's keypad; None cancels.
+
+        Raises: Conflict (code `no_code_asked`) if none is asked for.
+        """
+        outcome = None
+        if self._teller is not None:
+            outcome = await (self._teller.cancel_code() if code is None else self._teller.enter_code(code))
+        if outcome is None:
+            raise Conflict("No code is asked for just now.", code="no_code_asked")
+        return outcome
+
     def _on_abuse(self) -> None:
         spawn(self.hang_up("abuse"), owner=f"abuse {self.id}")
 
@@ -292,13 +344,18 @@ class Call:
 
     async def _settle(self) -> None:
         """Close everything that was opened, each part even when another fails."""
-        for step in (self._flush, self._disconnect, self._close_row):
+        for step in (self._finish_acts, self._flush, self._disconnect, self._close_row):
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - the last door: what fails here must not keep the seat
                 logger.opt(exception=error).error("Closing call {}: {}", self.id, type(error).__name__)
         self._ended.set()
         logger.info("Call {} closed: {} after {:.1f} s", self.id, self._reason, monotonic_s() - self.opened_at)
+
+    async def _finish_acts(self) -> None:
+        if self._teller is not None:
+            async with asyncio.timeout(FINISH_ACTS_S):
+                await self._teller.close()
 
     async def _flush(self) -> None:
         if self._scribe is not None:

@@ -74,6 +74,7 @@ class GuardedRTVIProcessor(RTVIProcessor):
         self,
         *,
         client_messages: Collection[str] = (),
+        withhold: Callable[[str], bool] = lambda _: False,
         on_abuse: Callable[[], None] | None = None,
         clock: Callable[[], float] = monotonic_s,
         **kwargs: Any,
@@ -82,12 +83,14 @@ class GuardedRTVIProcessor(RTVIProcessor):
 
         Args:
             client_messages: Types (`t`) of `client-message` to pass on as `on_client_message` and as frames.
+            withhold: Asked with each typed turn; True takes it out of the call (a code typed into the wrong field).
             on_abuse: Called once when a client keeps sending what is refused; it should end the call.
             clock: Seconds, for the rate limits.
             **kwargs: For the frame processor.
         """
         super().__init__(**kwargs)
         self._client_messages = frozenset(client_messages)
+        self._withhold = withhold
         self._on_abuse = on_abuse
         self._messages = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST, clock=clock)
         self._texts = TokenBucket(rate_per_s=TEXTS_PER_S, burst=TEXT_BURST, clock=clock)
@@ -158,6 +161,8 @@ class GuardedRTVIProcessor(RTVIProcessor):
             return await self._refuse(message_id, "text_too_long")
         if not self._texts.take():
             return await self._refuse(message_id, "too_many")
+        if self._withhold(text):
+            return None
         # The answer is always spoken: what the caller must hear before agreeing cannot be switched off by the page.
         at_once = not isinstance(options, dict) or options.get("run_immediately") is not False
         sent = RTVI.SendTextData(
@@ -232,6 +237,7 @@ def observer_params() -> RTVIObserverParams:
     Not told: tool calls, the context given to the language model, metrics and logs.
     """
     return RTVIObserverParams(
+        bot_llm_enabled=False,  # what the model wrote is told when it has been checked and is spoken
         user_llm_enabled=False,
         metrics_enabled=False,
         system_logs_enabled=False,

@@ -25,6 +25,7 @@ from core.ids import new_id
 from core.tasks import spawn
 from identity.tokens import Claims
 from pipelines import catalog as agent_types
+from pipelines.base import Outcome
 
 SESSION_TTL_S = 120.0
 """From being promised a session to sending the offer."""
@@ -266,6 +267,18 @@ class Switchboard:
         session = self._sessions.get(session_id)
         if session is not None and session.call is None and not session.starting:
             del self._sessions[session_id]
+
+    # The keypad
+
+    async def enter_code(self, session_id: str, owner: Claims, code: str | None) -> Outcome:
+        """Give a call the digits typed on its keypad; None cancels.
+
+        Raises: NotFound; Conflict if no code is asked for.
+        """
+        session = self._find(session_id, owner)
+        if session.call is None:
+            raise Conflict("No code is asked for just now.", code="no_code_asked")
+        return await session.call.enter_code(code)
 
     # The end
 

@@ -13,9 +13,10 @@ from loguru import logger
 from agent.call import Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
-from api import agents, auth, calls, errors, health, pages, portal
+from api import agents, audit, auth, bank, calls, errors, health, pages, portal, webhooks
 from api.deps import Shared
 from api.edge import Edge
+from api.upkeep import Upkeep
 from calls import log as call_log
 from calls import usage
 from core import tasks, vault
@@ -23,15 +24,18 @@ from core.clock import utc_now
 from core.crypto import load_secret
 from core.db import Database
 from core.settings import Settings
-from identity.limits import LoginLimits
+from identity import delivery
+from identity.limits import LoginLimits, Rates
 from identity.tokens import Tokens
 from pipelines import catalog as agent_types
+from pipelines.base import Means
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import warm_vad
 from providers import catalog as vendors
 from providers.base import Brief
 
 STOP_TIMEOUT_S = 5.0
+RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,7 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
     db = Database(settings.sqlalchemy_url)
     smart_turn = SmartTurnModel(own_process=settings.smart_turn_process)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
-    parts = Parts(settings=settings, db=db, smart_turn=smart_turn, node=node)
+    post = delivery.of_settings(settings)
+    parts = Parts(means=Means(settings, secret, post), db=db, smart_turn=smart_turn, node=node)
     shared = Shared(
         settings=settings,
         secret=secret,
@@ -52,7 +57,10 @@ def create_app(settings: Settings) -> FastAPI:
         tokens=Tokens(secret, ttl_minutes=settings.session_ttl_minutes),
         limits=LoginLimits(),
         switchboard=Switchboard(parts),
+        delivery=post,
+        rates=Rates(settings.rate_factor),
     )
+    upkeep = Upkeep(shared)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,10 +74,13 @@ def create_app(settings: Settings) -> FastAPI:
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")
         await vendors.warm(settings, briefs())
+        upkeep.begin()
         shared.switchboard.open()
         yield
         await shared.switchboard.close()
+        await upkeep.close()
         await tasks.drain(timeout_s=STOP_TIMEOUT_S)
+        await post.close()
         await vendors.close(settings)
         smart_turn.close()
         await db.close()
@@ -93,6 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID", *RATE_HEADERS],
         )
     app.add_middleware(Edge, tls=settings.url.startswith("https://"), quiet=("/health", "/liveness", "/readiness"))
     return app
@@ -114,7 +126,9 @@ def _mount(app: FastAPI) -> None:
     app.include_router(health.router)
     versioned = APIRouter(prefix="/api/v1")
     versioned.include_router(auth.customers)
-    versioned.include_router(portal.router)
+    for router in (portal.router, bank.router, audit.router, webhooks.router):
+        versioned.include_router(router)
     app.include_router(versioned)
     app.include_router(auth.customers, include_in_schema=False)
+    app.include_router(bank.bare)
     app.include_router(pages.router)

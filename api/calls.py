@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
 from api.deps import App, Caller, Shared
+from api.limited import Limited
 from core.errors import AppError, Invalid
+from pipelines.base import Outcome
 
 router = APIRouter(tags=["calls"])
 
@@ -82,6 +84,20 @@ class CandidatesIn(BaseModel):
     candidates: list[CandidateIn] = Field(max_length=50)
 
 
+class CodeIn(BaseModel):
+    """The digits typed on the keypad."""
+
+    code: str = Field(pattern=r"^[0-9]{4,10}$")
+
+
+class CodeOut(BaseModel):
+    """What became of it."""
+
+    right: bool | None = Field(description="Whether the code was right; null when it was cancelled")
+    tries_left: int
+    state: str = Field(description="open, done, declined, expired or failed")
+
+
 class StatusOut(BaseModel):
     """Done."""
 
@@ -111,6 +127,18 @@ async def candidates(session_id: str, body: CandidatesIn, app: App, caller: Call
 async def hang_up(session_id: str, app: App, caller: Caller) -> None:
     """End the call."""
     await app.switchboard.hang_up(session_id, caller)
+
+
+@router.post("/sessions/{session_id}/code", dependencies=[Depends(Limited("20/minute"))])
+async def enter_code(session_id: str, body: CodeIn, app: App, caller: Caller) -> CodeOut:
+    """Enter the code the call asks for: beside the conversation, so that neither model nor record ever has it."""
+    return _code_out(await app.switchboard.enter_code(session_id, caller, body.code))
+
+
+@router.delete("/sessions/{session_id}/code")
+async def cancel_code(session_id: str, app: App, caller: Caller) -> CodeOut:
+    """Do without what the code was asked for."""
+    return _code_out(await app.switchboard.enter_code(session_id, caller, None))
 
 
 @router.post("/api/offer")
@@ -150,6 +178,11 @@ async def _candidates(app: Shared, caller: Caller, session_id: str, body: Candid
     found = [Candidate(each.candidate, each.sdp_mline_index) for each in body.candidates]
     await app.switchboard.candidates(session_id, caller, found)
     return StatusOut()
+
+
+def _code_out(outcome: Outcome) -> CodeOut:
+    tries = outcome.code.tries_left if outcome.code else 0
+    return CodeOut(right=outcome.right, tries_left=tries, state=outcome.state)
 
 
 def _agent_type(data: dict[str, Any]) -> str:

@@ -52,10 +52,12 @@ def install(app: FastAPI) -> None:
     """Translate every exception at the edge of HTTP."""
 
     @app.exception_handler(AppError)
-    async def on_app_error(_request: Request, error: AppError) -> JSONResponse:
-        return error_response(
+    async def on_app_error(request: Request, error: AppError) -> JSONResponse:
+        response = error_response(
             detail=error.message, code=error.code, status=error.status, retry_after_s=error.retry_after_s
         )
+        response.headers.update(getattr(request.state, "rate_limit", {}))
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, one_of
-from core.errors import AppError, NotFound
+from core.db import Base, Minor, UtcDateTime, insert_if_absent, one_of
+from core.errors import AppError, Conflict, NotFound
 from core.ids import new_id
 from core.money import Money
 from core.spoken import say_list
+from core.vault import Sealed
 
 
 class AccountKind(StrEnum):
@@ -48,19 +49,21 @@ _PRIMARY = text("is_primary")
 
 
 class Account(Base):
-    """A balance in one currency. Only `ledger.post` changes it.
+    """A balance in one currency. Only `ledger.post` changes it, and only it and `holds` what is held.
 
     Attributes:
         customer_id: Whose it is; None for the bank's own.
         number: As printed on a statement; for an internal account its name.
         is_primary: Where payments come from when nobody names an account; at most one per customer.
-        floor_minor: The balance never goes below it; None for internal accounts, which may owe.
+        held_minor: How much of the balance is promised by holds that are still active.
+        floor_minor: The balance less what is held never goes below it; None for internal accounts, which may owe.
     """
 
     __tablename__ = "accounts"
     __table_args__ = (
         CheckConstraint("(customer_id IS NULL) = (kind = 'internal')", name="owner"),
-        CheckConstraint("floor_minor IS NULL OR balance_minor >= floor_minor", name="floor"),
+        CheckConstraint("floor_minor IS NULL OR balance_minor - held_minor >= floor_minor", name="floor"),
+        CheckConstraint("held_minor >= 0", name="held"),
         CheckConstraint("kind = 'internal' OR floor_minor IS NOT NULL", name="customers_have_a_floor"),
         Index(
             "uq_accounts_primary",
@@ -74,18 +77,27 @@ class Account(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(ForeignKey("customers.id"), index=True)
     kind: Mapped[AccountKind] = mapped_column(one_of(AccountKind))
-    number: Mapped[str] = mapped_column(SafeStr(34), unique=True)
+    number_sealed: Mapped[str] = mapped_column(Text)
+    number_hash: Mapped[str] = mapped_column(String(64), unique=True)
     currency: Mapped[str] = mapped_column(String(3))
     status: Mapped[AccountStatus] = mapped_column(one_of(AccountStatus))
     is_primary: Mapped[bool] = mapped_column(default=False)
     balance_minor: Mapped[int] = mapped_column(Minor, default=0)
+    held_minor: Mapped[int] = mapped_column(Minor, default=0)
     floor_minor: Mapped[int | None] = mapped_column(Minor)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    number = Sealed(34)
 
     @property
     def balance(self) -> Money:
         """What is on it."""
         return Money(self.balance_minor, self.currency)
+
+    @property
+    def available(self) -> Money:
+        """What of it can be spent now: down to the floor, without what is held."""
+        return Money(self.balance_minor - self.held_minor - (self.floor_minor or 0), self.currency)
 
     @property
     def spoken_name(self) -> str:
@@ -100,6 +112,22 @@ class WhichAccount(AppError):
     status = 409
 
 
+class InsufficientFunds(Conflict):
+    """The account does not hold what was asked for, or it is promised already.
+
+    Attributes:
+        balance: What is on the account.
+        available: What of it could have been spent.
+    """
+
+    code = "insufficient_funds"
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"There is not enough money in the {account.spoken_name}.")
+        self.balance = account.balance
+        self.available = account.available
+
+
 async def open_account(
     db: AsyncSession,
     *,
@@ -110,12 +138,18 @@ async def open_account(
     is_primary: bool = False,
     currency: str = "INR",
 ) -> Account:
-    """Open an empty account for a customer; the number is drawn at random if none is given."""
+    """Open an empty account for a customer; the number is drawn at random if none is given.
+
+    Raises: Conflict (code `number_taken`).
+    """
+    number = number or f"{secrets.randbelow(9 * 10**11) + 10**11}"
+    if await db.scalar(select(Account.id).where(Account.number.is_in(number))) is not None:
+        raise Conflict("There is an account of that number already.", code="number_taken")
     account = Account(
         id=new_id("acc"),
         customer_id=customer_id,
         kind=kind,
-        number=number or f"{secrets.randbelow(9 * 10**11) + 10**11}",
+        number=number,
         currency=currency,
         status=AccountStatus.ACTIVE,
         is_primary=is_primary,
@@ -136,7 +170,7 @@ async def house(db: AsyncSession, name: House, *, now: datetime, currency: str =
             Account,
             id=account_id,
             kind=AccountKind.INTERNAL,
-            number=f"{name.value}-{currency}",
+            **Account.number.columns(account_id, f"{name.value}-{currency}"),
             currency=currency,
             status=AccountStatus.ACTIVE,
             opened_at=now,
@@ -172,7 +206,7 @@ async def of_customer(db: AsyncSession, customer_id: str) -> Sequence[Account]:
         await db.scalars(
             select(Account)
             .where(Account.customer_id == customer_id, Account.status != AccountStatus.CLOSED)
-            .order_by(Account.is_primary.desc(), Account.opened_at, Account.number)
+            .order_by(Account.is_primary.desc(), Account.opened_at, Account.id)
         )
     ).all()
 
@@ -195,6 +229,31 @@ async def find_own(db: AsyncSession, *, customer_id: str, kind: str | None = Non
     raise WhichAccount(f"Which account: {_listed(fitting, 'or')}?")
 
 
+async def to_pay_from(db: AsyncSession, *, customer_id: str, amount_minor: int, kind: str | None = None) -> Account:
+    """The account a customer pays this amount from: the one they name, or the primary (or only) one.
+
+    If that one cannot pay and exactly one other can, it is that other; whoever asks must say which account it is.
+
+    Raises: NotFound; WhichAccount; InsufficientFunds of the primary one, where nobody named another.
+    """
+    usual = await find_own(db, customer_id=customer_id, kind=kind)
+    if kind is not None or _can_pay(usual, amount_minor):
+        return usual
+    others = [account for account in await of_customer(db, customer_id) if _can_pay(account, amount_minor)]
+    if len(others) != 1:
+        raise InsufficientFunds(usual)
+    return others[0]
+
+
+async def by_number(db: AsyncSession, number: str) -> Account | None:
+    """A customer's active account here by its number, or None."""
+    return await db.scalar(
+        select(Account).where(
+            Account.number.is_in(number), Account.customer_id.is_not(None), Account.status == AccountStatus.ACTIVE
+        )
+    )
+
+
 async def lock(db: AsyncSession, account_ids: Iterable[str]) -> dict[str, Account]:
     """Load accounts as they are now and keep others from changing them until the transaction ends.
 
@@ -207,13 +266,17 @@ async def lock(db: AsyncSession, account_ids: Iterable[str]) -> dict[str, Accoun
         select(Account)
         .where(Account.id.in_(wanted))
         .order_by(Account.id)
-        .with_for_update()
+        .with_for_update(key_share=True)  # rows that refer to it may be inserted meanwhile
         .execution_options(populate_existing=True)
     )
     found = {account.id: account for account in rows}
     if len(found) != len(wanted):
         raise _no_such_account()
     return found
+
+
+def _can_pay(account: Account, amount_minor: int) -> bool:
+    return account.status is AccountStatus.ACTIVE and account.available.minor >= amount_minor
 
 
 def _no_such_account() -> NotFound:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from banking import template
 from core.db import Base, SafeStr, UtcDateTime, insert_if_absent, one_of
 from core.errors import NotFound
 from core.ids import new_id
+from core.vault import Sealed
 
 
 class KycStatus(StrEnum):
@@ -23,6 +25,41 @@ class KycStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class KycDocument(StrEnum):
+    """By what a customer was identified."""
+
+    AADHAAR = "aadhaar"
+    PAN = "pan"
+    PASSPORT = "passport"
+    VOTER_ID = "voter_id"
+    DRIVING_LICENCE = "driving_licence"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Kyc:
+    """What a customer showed to be known."""
+
+    document: KycDocument
+    number: str
+    date_of_birth: date
+    address: str
+
+    def as_text(self) -> str:
+        """For one column."""
+        return json.dumps(asdict(self) | {"date_of_birth": self.date_of_birth.isoformat()}, ensure_ascii=False)
+
+    @classmethod
+    def of_text(cls, text: str) -> Kyc:
+        """What `as_text` wrote."""
+        fields = json.loads(text)
+        return cls(
+            document=KycDocument(fields["document"]),
+            number=fields["number"],
+            date_of_birth=date.fromisoformat(fields["date_of_birth"]),
+            address=fields["address"],
+        )
+
+
 class Customer(Base):
     """A client of the bank.
 
@@ -30,6 +67,7 @@ class Customer(Base):
         demo_number: The number by which the demonstration API knows one of its five customers.
         user_id: Who logs in as this customer.
         guest_of: The portal code this demo customer was made for.
+        kyc: What they showed to be known, as text; read it by `known_by`.
     """
 
     __tablename__ = "customers"
@@ -40,15 +78,44 @@ class Customer(Base):
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), unique=True)
     guest_of: Mapped[str | None] = mapped_column(ForeignKey("otp_codes.id"), unique=True)
     name: Mapped[str] = mapped_column(SafeStr(120))
-    email: Mapped[str | None] = mapped_column(SafeStr(254))
-    phone: Mapped[str | None] = mapped_column(SafeStr(32))
+    email_sealed: Mapped[str | None] = mapped_column(Text)
+    phone_sealed: Mapped[str | None] = mapped_column(Text)
     kyc_status: Mapped[KycStatus] = mapped_column(one_of(KycStatus))
+    kyc_sealed: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    email = Sealed(254)
+    phone = Sealed(32)
+    kyc = Sealed(2000)
+
+    @property
+    def known_by(self) -> Kyc | None:
+        """What they showed to be known; None if nothing is kept of it."""
+        text = self.kyc
+        return None if text is None else Kyc.of_text(text)
 
 
 async def get(db: AsyncSession, customer_id: str) -> Customer:
     """Raises: NotFound."""
     return _found(await db.get(Customer, customer_id))
+
+
+async def lock(db: AsyncSession, customer_id: str) -> Customer:
+    """Load a customer as they are now and keep others from locking them until the transaction ends.
+
+    What must hold over all of a customer's rows (a limit, a number of things) is checked and changed under it. Rows
+    that only refer to the customer can still be added by others.
+
+    Raises: NotFound.
+    """
+    return _found(
+        await db.scalar(
+            select(Customer)
+            .where(Customer.id == customer_id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 async def of_user(db: AsyncSession, user_id: str) -> Customer:
@@ -72,6 +139,8 @@ async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:
 
     Any number of first uses at once make one customer.
     """
+    from banking import template  # what it furnishes with knows of customers
+
     known = await db.scalar(select(Customer.id).where(Customer.guest_of == otp_id))
     if known is not None:
         return known
@@ -86,6 +155,7 @@ async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:
     )
     if guest is None:  # another request made it in the meantime; it is committed now
         return (await db.scalars(select(Customer.id).where(Customer.guest_of == otp_id))).one()
+    guest.kyc = template.GUEST_KYC.as_text()
     await template.furnish(db, customer_id=guest.id, now=now)
     return guest.id
 

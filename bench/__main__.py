@@ -1,4 +1,7 @@
-"""`python -m bench [calls|soak|recognition|intents|check] [options]`; without a name, everything but the soak."""
+"""`python -m bench [calls|soak|recognition|intents|check|bank] [options]`.
+
+Without a name: everything but the soak and the bank.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ PARTS = {
     "calls": "bench.call",
     "recognition": "bench.recognition",
     "intents": "bench.intents",
+    "ledger": "bench.ledger",
+    "tools": "bench.tools",
     "soak": "bench.soak",
+    "bank": "bench.bank",
 }
-BY_DEFAULT = ("check", "calls", "recognition", "intents")
+BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools")
 
 
 def main() -> int:

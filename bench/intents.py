@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.banking.phrases import PHRASES
+from pipelines.banking import AGENT
 from providers.offline.dialogue import END_CALL, UNCLEAR, Act, Dialogue
 from providers.offline.intents import OUT_OF_SCOPE, Classifier, train
 
 DATA = Path(__file__).parent / "data"
-TOOLS = ("get_balance", "get_transactions", END_CALL)
+PHRASES = AGENT.phrases
+TOOLS = (*(tool.name for tool in AGENT.tools), END_CALL)
 NAMES = (
     *("Ravi", "Jane", "Mom", "Mike", "John", "Priya Sharma", "Maria Lopez", "David Miller", "Emily Clark"),
     *("Rahul Verma", "Tom Baker", "Aisha Khan", "Sunita Rao", "Olga Ivanova", "Mateo Rossi", "Chen Wei"),
@@ -113,7 +114,7 @@ def score(name: str, rows: Sequence[Mapping[str, Any]], classifier: Classifier, 
         else:
             inside += 1
             refused += act.intent in (OUT_OF_SCOPE, UNCLEAR)
-        expected = _slots(row["slots"])
+        expected = _slots(row)
         found = sum(1 for slot, value in expected.items() if _same(act.slots.get(slot), value))
         said += len(expected)
         heard += found
@@ -141,9 +142,11 @@ def _is_right(intent: str, act: Act) -> bool:
     return act.intent == intent
 
 
-def _slots(slots: Mapping[str, Any]) -> dict[str, Any]:
-    """The slots this agent type knows; a joint or business account is none of them."""
-    known = {SLOT_NAMES.get(name, name): value for name, value in slots.items()}
+def _slots(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The slots this agent type knows; neither a joint or business account nor an amount in dollars is one of them."""
+    known = {SLOT_NAMES.get(str(name), str(name)): value for name, value in row["slots"].items()}
+    if "dollars" in row["text"]:
+        known.pop("amount", None)
     if "account" in known:
         account = ACCOUNTS.get(str(known.pop("account")))
         known |= {"account": account} if account and not known.get("amount") else {}

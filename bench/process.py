@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -97,6 +98,13 @@ def call(server: Server, *, calls: int, seconds: float, cores: set[int] | None, 
     if not done.stdout.strip():
         raise RuntimeError(f"the callers of {server.name} ended with {done.returncode} and no report")
     return json.loads(done.stdout)
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:

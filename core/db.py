@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import sqlite3
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from core.clock import monotonic_s
 from core.errors import AppError, Busy, Invalid
 from core.tasks import spawn
 
@@ -55,7 +57,6 @@ _PASSING_SQLITE = ("database is locked", "database table is locked", "database o
 
 _SQLITE_PRAGMAS = (
     f"busy_timeout={LOCK_WAIT_S * 1000}",
-    "journal_mode=WAL",
     "foreign_keys=ON",
     "secure_delete=ON",
     "mmap_size=0",
@@ -378,6 +379,7 @@ def _sqlite_transactions(engine: sa.Engine, *, begin: str, query_only: bool = Fa
         cursor = connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
+        _write_ahead(cursor)
         if not foreign_keys:
             cursor.execute("PRAGMA foreign_keys=OFF")
         if query_only:
@@ -387,6 +389,20 @@ def _sqlite_transactions(engine: sa.Engine, *, begin: str, query_only: bool = Fa
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch the file to write-ahead logging; two that switch at once do not wait for each other by themselves."""
+    deadline = monotonic_s() + LOCK_WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic_s() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgres_engine(url: URL) -> AsyncEngine:
@@ -505,14 +521,18 @@ def alembic_config() -> Config:
 def on_connection(url: URL, work: Callable[[Connection], T]) -> T:
     """Run `work` in one transaction that no other migration shares. Blocking, as `migrate`."""
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=sa.pool.NullPool)
+        engine = sa.create_engine(
+            url.set(drivername="sqlite+pysqlite"), poolclass=sa.pool.NullPool, hide_parameters=True
+        )
         # Rebuilding a table in batch mode drops the old one; with enforcement on, that would delete what refers to it.
         _sqlite_transactions(engine, begin="BEGIN IMMEDIATE", foreign_keys=False)
         with _translated(), engine.begin() as connection:
             return work(connection)
 
     async def on_postgres() -> T:
-        engine = create_async_engine(url, poolclass=sa.pool.NullPool, connect_args={"timeout": LOCK_WAIT_S})
+        engine = create_async_engine(
+            url, poolclass=sa.pool.NullPool, connect_args={"timeout": LOCK_WAIT_S}, hide_parameters=True
+        )
         async with engine.begin() as connection:
             await connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('parley.migrate'))"))
             return await connection.run_sync(work)

@@ -21,7 +21,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore", env_ignore_empty=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a key
     )
 
     # Server
@@ -45,6 +50,9 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated addresses or networks whose X-Forwarded-For is believed"
+    )
+    rate_factor: float = Field(
+        1.0, ge=0.01, le=100_000, description="Multiplies how often routes may be asked; raise it for load tests only"
     )
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
 
@@ -73,8 +81,9 @@ class Settings(BaseSettings):
     )
     field_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
-        description="Comma-separated id:secret pairs, the newest first, that encrypt personal fields; each secret at "
-        "least 32 bytes. Empty: derived from SECRET_KEY. After adding a newer one: python run.py rotate-keys",
+        description="Comma-separated id:secret pairs that encrypt personal fields, the first of which seals; each "
+        "secret at least 32 bytes, without a comma. Empty: derived from SECRET_KEY. After adding one: "
+        "python run.py rotate-keys",
     )
 
     # The bank

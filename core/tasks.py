@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
+from core.errors import AppError
+
 T = TypeVar("T")
 
 _tasks: set[asyncio.Task[Any]] = set()
@@ -26,7 +28,8 @@ def spawn(work: Coroutine[Any, Any, T], *, owner: str) -> asyncio.Task[T]:
 
 def _forget(task: asyncio.Task[Any]) -> None:
     _tasks.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, AppError):
+        # An expected failure is its awaiter's to tell; there is nothing to mend.
         logger.opt(exception=error).error("Background task {} failed: {}", task.get_name(), type(error).__name__)
 
 

@@ -13,17 +13,21 @@ import hmac
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Protocol, overload
+from typing import Any, NoReturn, Protocol, overload
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import ColumnElement
 
 from core.crypto import load_secret
+from core.db import safe_text
 from core.settings import Settings
 
 NONCE_BYTES = 12
+OF_SERVER = "0"
+"""Id of the key that is derived from the server's secret."""
 
 
 class VaultLocked(RuntimeError):
@@ -44,7 +48,7 @@ class Vault:
     def __init__(self, secrets: Mapping[str, str]) -> None:
         if not secrets or any(len(secret.encode()) < 32 for secret in secrets.values()):
             raise ValueError("every field key needs at least 32 bytes")
-        if any(not kid.isalnum() or len(kid) > 8 for kid in secrets):
+        if any(not (kid.isascii() and kid.isalnum()) or len(kid) > 8 for kid in secrets):
             raise ValueError("a field key's id is 1 to 8 letters and digits")
         self.newest = next(iter(secrets))
         self._ciphers = {kid: AESGCM(_derive(secret, "field")) for kid, secret in secrets.items()}
@@ -92,15 +96,19 @@ def unlock(vault: Vault) -> None:
 
 
 def of_settings(settings: Settings) -> Vault:
-    """The vault of this installation: `FIELD_KEYS`, or one key derived from the server's secret.
+    """The vault of this installation: `FIELD_KEYS`, the newest first, and as the oldest the server's own secret.
 
-    Blocking file access; called once at start-up.
+    To change `SECRET_KEY` itself where it has sealed fields, name the old one in `FIELD_KEYS` as key 0 until they are
+    rotated. Blocking file access; called once at start-up.
 
-    Raises: ValueError for a short secret.
+    Raises: ValueError for a short secret, or an id that is used twice or does not do.
     """
-    pairs = (key.get_secret_value().partition(":") for key in settings.field_keys)
+    pairs = [key.get_secret_value().partition(":") for key in settings.field_keys]
     keys = {kid: secret for kid, _, secret in pairs}
-    return Vault({**keys, "0": load_secret(settings)})
+    if len(keys) < len(pairs):
+        raise ValueError("FIELD_KEYS names a key twice")
+    keys.setdefault(OF_SERVER, load_secret(settings))
+    return Vault(keys)
 
 
 def vault() -> Vault:
@@ -123,12 +131,21 @@ class Row(Protocol):
 class Sealed:
     """An attribute that reads and writes `<name>_sealed` and, where the row has it, `<name>_hash`.
 
-    Give the row's `id` before the value: the ciphertext is bound to it.
+    Give the row's `id` before the value: the ciphertext is bound to it. A value is opened whenever it is read and kept
+    nowhere; queries go through `is_in`.
+
+    Args:
+        max_length: Most characters after normalisation to NFC; setting a longer value, or one that a text column would
+            not hold either, raises `Invalid`.
     """
 
+    def __init__(self, max_length: int = 500) -> None:
+        self._max_length = max_length
+
     def __set_name__(self, owner: type, name: str) -> None:
+        self._owner: Any = owner
         self._name = name
-        self._hashed = hasattr(owner, f"{name}_hash")
+        self._table: str = owner.__tablename__  # pyright: ignore[reportAttributeAccessIssue] - a mapped row has one
 
     @overload
     def __get__(self, row: None, owner: type) -> Sealed: ...
@@ -139,21 +156,38 @@ class Sealed:
         if row is None:
             return self
         sealed = getattr(row, f"{self._name}_sealed")
-        if sealed is None:
-            return None
-        return vault().open(sealed, table=row.__tablename__, row=row.id, column=self._name)
+        return None if sealed is None else vault().open(sealed, table=self._table, row=row.id, column=self._name)
 
     def __set__(self, row: Row, value: str | None) -> None:
         """Seal a new value."""
         assert row.id is not None, "the id comes before sealed fields"
+        for column, stored in self.columns(row.id, value).items():
+            setattr(row, column, stored)
+
+    def __eq__(self, other: object) -> NoReturn:
+        """Refused: compared with a column it would silently be false for every row."""
+        raise TypeError(f"{self._table}.{self._name} is sealed: ask by is_in")
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def columns(self, row_id: str, value: str | None) -> dict[str, str | None]:
+        """What the row of this id stores for a value, for statements that make no object.
+
+        Raises: Invalid.
+        """
+        keys, place = vault(), {"table": self._table, "row": row_id, "column": self._name}
+        value = None if value is None else safe_text(value, max_length=self._max_length)
+        stored = {f"{self._name}_sealed": None if value is None else keys.seal(value, **place)}
+        if hasattr(self._owner, f"{self._name}_hash"):
+            hashed = None if value is None else keys.hash(value, column=f"{self._table}.{self._name}")
+            stored[f"{self._name}_hash"] = hashed
+        return stored
+
+    def is_in(self, *values: str) -> ColumnElement[bool]:
+        """Rows that hold one of these values, whichever key they were stored with."""
         keys = vault()
-        sealed = None
-        if value is not None:
-            sealed = keys.seal(value, table=row.__tablename__, row=row.id, column=self._name)
-        setattr(row, f"{self._name}_sealed", sealed)
-        if self._hashed:
-            hashed = None if value is None else keys.hash(value, column=f"{row.__tablename__}.{self._name}")
-            setattr(row, f"{self._name}_hash", hashed)
+        hashes = [found for value in values for found in keys.hashes(value, column=f"{self._table}.{self._name}")]
+        return getattr(self._owner, f"{self._name}_hash").in_(hashes)
 
 
 def _place(table: str, row: str, column: str) -> bytes:
@@ -161,7 +195,8 @@ def _place(table: str, row: str, column: str) -> bytes:
 
 
 def _hash(key: bytes, column: str, value: str) -> str:
-    return hmac.new(key, f"{column}\x00{value}".encode(), hashlib.sha256).hexdigest()
+    # What no row can hold, such as a lone surrogate, may still be asked for.
+    return hmac.new(key, f"{column}\x00{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 @lru_cache(maxsize=32)

@@ -1,50 +1,70 @@
-"""How often logging in may fail: per address, and over all addresses."""
+"""How often logging in may fail, per address, account and over all; and how often anything may be asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from core.errors import AppError, Unauthorized
 
 PER_ADDRESS = RateLimitItemPerMinute(5, 15)
+PER_ACCOUNT = RateLimitItemPerHour(20)
 OVERALL = RateLimitItemPerMinute(200, 15)
 MAX_WAIT_S = 10
 
 
 class TooManyAttempts(AppError):
-    """Logging in has failed too often; it must wait."""
+    """Something was tried and failed too often; it must wait."""
 
     code = "too_many_attempts"
     status = 429
     retryable = True
 
 
+class TooManyRequests(AppError):
+    """Something was asked for too often; it must wait."""
+
+    code = "too_many_requests"
+    status = 429
+    retryable = True
+
+
 class LoginLimits:
-    """Budgets of failed log-ins: 5 in 15 minutes from one address (one /64 in IPv6), 200 from everywhere.
+    """Budgets of failed log-ins: from one address (one /64 in IPv6), into one account, and from everywhere.
 
     A right code or password costs nothing. Attempts from one address are let in one after the other, so that many at
     once get no more guesses than one by one.
     """
 
-    def __init__(self, per_address: RateLimitItem = PER_ADDRESS, overall: RateLimitItem = OVERALL) -> None:
+    def __init__(
+        self,
+        per_address: RateLimitItem = PER_ADDRESS,
+        overall: RateLimitItem = OVERALL,
+        per_account: RateLimitItem = PER_ACCOUNT,
+    ) -> None:
         self._per_address = per_address
+        self._per_account = per_account
         self._overall = overall
         self._storage = MemoryStorage()
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def attempt(self, address: str, *, door: str) -> AsyncIterator[None]:
+    async def attempt(self, address: str, *, door: str, account: str | None = None) -> AsyncIterator[None]:
         """Let one attempt at `door` ("otp", "password") through; an `Unauthorized` that leaves the block counts.
+
+        Args:
+            account: What the attempt is made on, by its id or by any name typed, where it names one.
 
         Raises: TooManyAttempts, with the seconds to wait.
         """
@@ -55,23 +75,19 @@ class LoginLimits:
                 await queue.acquire()
         except TimeoutError:
             raise _too_many(MAX_WAIT_S) from None
+        budgets = [(self._per_address, (door, origin)), (self._overall, (door,))]
+        if account is not None:
+            budgets.append((self._per_account, (door, "account", account.strip().casefold()[:254])))
         try:
-            await self._spend(self._per_address, door, origin)
-            try:
-                await self._spend(self._overall, door)
-            except TooManyAttempts:
-                await self._refund(self._per_address, door, origin)
-                raise
-            failed = False
-            try:
-                yield
-            except Unauthorized:
-                failed = True
-                raise
-            finally:
-                if not failed:
-                    await self._refund(self._per_address, door, origin)
-                    await self._refund(self._overall, door)
+            async with AsyncExitStack() as refunds:
+                for limit, key in budgets:
+                    await self._spend(limit, *key)
+                    refunds.push_async_callback(self._refund, limit, *key)
+                try:
+                    yield
+                except Unauthorized:
+                    refunds.pop_all()
+                    raise
         finally:
             queue.release()
 
@@ -82,6 +98,50 @@ class LoginLimits:
 
     async def _refund(self, limit: RateLimitItem, *key: str) -> None:
         await self._storage.decr(limit.key_for(*key))
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a rate.
+
+    Attributes:
+        limit: Requests in the whole window.
+        remaining: Requests left in it.
+        reset_at: When the window ends, in seconds since 1970.
+    """
+
+    limit: int
+    remaining: int
+    reset_at: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`X-RateLimit-Limit`, `-Remaining` and `-Reset`."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset_at),
+        }
+
+
+class Rates:
+    """Counts requests in fixed windows, in this process's memory.
+
+    Args:
+        factor: Multiplies every rate.
+    """
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def spend(self, rate: RateLimitItem, *key: str) -> tuple[bool, Allowance]:
+        """Count one request of whoever `key` names; whether it is within `rate`, and what is left."""
+        if self._factor != 1.0:
+            rate = type(rate)(max(1, round(rate.amount * self._factor)), rate.multiples, rate.namespace)
+        within = await self._limiter.hit(rate, *key)
+        stats = await self._limiter.get_window_stats(rate, *key)
+        return within, Allowance(rate.amount, stats.remaining, math.ceil(stats.reset_time))
 
 
 def network_of(address: str) -> str:

@@ -46,6 +46,7 @@ class Claims:
         name: For the screen, where known.
         version: The user's `token_version` when the token was made; an older one than the user's is void.
         token_id: The token's own id.
+        session_id: The log-in it belongs to; without one it cannot be taken back by logging out.
         issued_at: Aware UTC.
         expires_at: Aware UTC.
     """
@@ -59,6 +60,7 @@ class Claims:
     token_id: str
     issued_at: datetime
     expires_at: datetime
+    session_id: str | None = None
 
 
 class Tokens:
@@ -69,7 +71,7 @@ class Tokens:
 
         Args:
             secret: At least 32 bytes.
-            ttl_minutes: How long an access token is good.
+            ttl_minutes: How long an access token is good, where nothing else is said.
 
         Raises: ValueError for a short secret.
         """
@@ -86,9 +88,11 @@ class Tokens:
         email: str | None = None,
         name: str | None = None,
         version: int = 0,
+        session_id: str | None = None,
+        ttl: timedelta | None = None,
         now: datetime | None = None,
     ) -> str:
-        """A signed access token for `subject`, good from `now` for the configured time."""
+        """A signed access token for `subject`, good from `now` for `ttl` or else the configured time."""
         issued = now or utc_now()
         claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -101,9 +105,10 @@ class Tokens:
             "jti": secrets.token_urlsafe(12),
             "iat": issued,
             "nbf": issued,
-            "exp": issued + self.ttl,
+            "exp": issued + (ttl or self.ttl),
         }
-        claims |= {key: value for key, value in (("email", email), ("name", name)) if value is not None}
+        known = {"email": email, "name": name, "sid": session_id}
+        claims |= {key: value for key, value in known.items() if value is not None}
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
     def read(self, token: str) -> Claims:
@@ -132,7 +137,7 @@ class Tokens:
 
 def _claims(claims: dict[str, Any]) -> Claims:
     role, permissions, version = claims.get("role"), claims.get("permissions"), claims.get("ver")
-    email, name = claims.get("email"), claims.get("name")
+    email, name, session_id = claims.get("email"), claims.get("name"), claims.get("sid")
     if (
         claims.get("typ") != "access"
         or role not in get_args(Role)
@@ -141,6 +146,7 @@ def _claims(claims: dict[str, Any]) -> Claims:
         or not isinstance(version, int)
         or not isinstance(email, str | None)
         or not isinstance(name, str | None)
+        or not isinstance(session_id, str | None)
     ):
         raise jwt.InvalidTokenError("not an access token of ours")
     return Claims(
@@ -153,6 +159,7 @@ def _claims(claims: dict[str, Any]) -> Claims:
         token_id=claims["jti"],
         issued_at=_moment(claims["iat"]),
         expires_at=_moment(claims["exp"]),
+        session_id=session_id,
     )
 
 

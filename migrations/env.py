@@ -8,10 +8,23 @@ from alembic import context
 from sqlalchemy.types import TypeDecorator
 
 # Importing a noun's file declares its tables.
-from banking import beneficiaries, customers, ledger  # noqa: F401
+from banking import (  # noqa: F401
+    beneficiaries,
+    bills,
+    customers,
+    holds,
+    ledger,
+    limits,
+    loans,
+    notices,
+    reminders,
+    requests,
+    transfers,
+)
 from calls import log, transcript, usage  # noqa: F401
+from core import idempotency, webhooks  # noqa: F401
 from core.db import Base
-from identity import otp, users  # noqa: F401
+from identity import audit, mfa, otp, sessions, users  # noqa: F401
 
 
 def _plain(kind: str, item: object, _context: object) -> str | Literal[False]:

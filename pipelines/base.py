@@ -5,14 +5,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, Protocol
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.money import Money
+from core.settings import Settings
+from identity.actor import Actor
+from identity.delivery import Delivery
 from identity.tokens import Claims
 from providers.phrases import Phrases
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the server gives every agent type to work with.
+
+    Attributes:
+        secret: Signs drafts and hashes codes.
+        delivery: Sends codes to people.
+    """
+
+    settings: Settings
+    secret: str
+    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,9 @@ class ToolContext:
         call_id: The call this happens in.
         key: Idempotency key of this tool call, stable over retries.
         now: The moment of the call, aware UTC.
+        actor: The caller, for the record.
+        means: The server's own.
+        heard: The caller's latest turns as recognised or typed, oldest first.
     """
 
     db: AsyncSession
@@ -32,19 +54,119 @@ class ToolContext:
     call_id: str
     key: str
     now: datetime
+    actor: Actor
+    means: Means
+    heard: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Something that waits for the caller's word, as it stands in the database.
+
+    Attributes:
+        id: Of the draft.
+        read_back: What is read to the caller before they are asked: rendered by the server from the row.
+        card: The same for the page.
+    """
+
+    id: str
+    read_back: str
+    card: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an act is about, for holding the model's claims against.
+
+    Attributes:
+        amount: The money it moves; None where it moves none.
+        who: To whom, or what it is about, by every name it may be called; the one to speak first.
+    """
+
+    amount: Money | None = None
+    who: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """A second factor that is asked for.
+
+    Attributes:
+        length: Digits.
+        method: `totp` or `code`.
+        sent_to: Where a code was sent, masked.
+        expires_at: Aware UTC.
+    """
+
+    length: int
+    method: str
+    sent_to: str
+    expires_at: datetime
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a draft, read from its committed row.
+
+    Attributes:
+        state: `open` is a draft that still waits for a word or a code.
+        say: The sentence for the caller.
+        card: The row for the page, where something was done.
+        act: What was, or was not, done.
+        code: The second factor that is asked for.
+        right: Whether the code just given was right, where one was.
+    """
+
+    state: Literal["open", "done", "declined", "expired", "failed"]
+    say: str
+    act: Act
+    card: Mapping[str, Json] = field(default_factory=dict)
+    code: CodeRequest | None = None
+    right: bool | None = None
+
+
+class Drafts(Protocol):
+    """How an agent type's drafts are settled; each function runs in one transaction of its own."""
+
+    async def draft(self, ctx: ToolContext, draft_id: str) -> Draft:
+        """The draft as it stands."""
+        ...
+
+    async def confirm(self, ctx: ToolContext, draft_id: str) -> Outcome:
+        """The caller has agreed."""
+        ...
+
+    async def decline(self, ctx: ToolContext, draft_id: str) -> Outcome:
+        """The caller does not want it, or it was replaced."""
+        ...
+
+    async def answer(self, ctx: ToolContext, draft_id: str, code: str) -> Outcome:
+        """The caller has typed a code."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a tool found, for the ear and for the page.
+    """What a tool found or did, for the ear and for the page.
 
     Attributes:
         text: One or two short sentences, already in spoken form ("ten thousand rupees").
         card: Plain data the call page may show.
+        draft: What waits for the caller's word; the server then reads it out itself, and the model stays silent.
+        foreign: Texts in `text` that people wrote, and that prove nothing.
+        also: Sentences the model may say although `text` has no room for them.
+        done: What was committed with this tool call.
+        view: The page to show, one of the agent type's `views`.
     """
 
     text: str
     card: Mapping[str, Json] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    draft: Draft | None = None
+    done: Act | None = None
+    view: str | None = None
 
 
 ToolFunction = Callable[..., Awaitable[Spoken]]
@@ -87,6 +209,8 @@ class AgentType:
         can_do: Short lines for the card.
         try_saying: Example sentences for the card.
         names: Loads the proper names this customer may say; None when there are none.
+        drafts: How what needs the caller's word is settled; None where nothing does.
+        views: The pages a tool may have shown.
     """
 
     id: str
@@ -100,3 +224,5 @@ class AgentType:
     can_do: tuple[str, ...] = ()
     try_saying: tuple[str, ...] = ()
     names: Callable[[AsyncSession, str], Awaitable[tuple[str, ...]]] | None = None
+    drafts: Drafts | None = None
+    views: frozenset[str] = frozenset()

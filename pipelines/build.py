@@ -23,6 +23,8 @@ from pipecat.services.llm_service import FunctionCallParams, LLMService
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from pipelines.base import AgentType
+from pipelines.gate import ClaimGate
+from pipelines.teller import Teller
 from pipelines.tools import END_CALL, ToolDesk, schemas
 from pipelines.turns import SileroVAD
 
@@ -70,6 +72,7 @@ def build(
     transport_out: FrameProcessor,
     turns: tuple[SileroVAD, UserTurnStrategies],
     desk: ToolDesk,
+    teller: Teller,
     idle_prompt_s: float,
     rtvi: RTVIProcessor,
     rtvi_params: RTVIObserverParams,
@@ -86,6 +89,7 @@ def build(
         transport_out: Where the agent's audio goes.
         turns: Voice activity detector and turn strategies of this call.
         desk: Carries out the tool requests.
+        teller: Settles what needs the caller's own word.
         idle_prompt_s: Silence before the agent asks whether anyone is there; a second one ends the call.
         rtvi: The guarded protocol processor that talks with the page.
         rtvi_params: What the page is told.
@@ -107,12 +111,16 @@ def build(
     pipeline = Pipeline(
         [
             transport_in,
+            teller.hush,
             services.stt,
             aggregators.user(),
             _CallerAudioEndsHere(),
+            teller,
             services.llm,
+            ClaimGate(desk),
             services.tts,
             transport_out,
+            teller.played,
             aggregators.assistant(),
         ]
     )
@@ -137,7 +145,7 @@ def build(
         worker=worker, user=aggregators.user(), assistant=aggregators.assistant(), caller_acted=patience.renew
     )
     _register_tools(services.llm, agent, desk, conversation, ending)
-    _ask_when_idle(conversation, patience, ending)
+    _ask_when_idle(conversation, patience, teller, ending)
     return conversation
 
 
@@ -178,9 +186,13 @@ def _register_tools(
     llm.register_function(END_CALL, end_call, cancel_on_interruption=False)
 
 
-def _ask_when_idle(conversation: Conversation, patience: _Patience, ending: Callable[[str], None]) -> None:
+def _ask_when_idle(
+    conversation: Conversation, patience: _Patience, teller: Teller, ending: Callable[[str], None]
+) -> None:
     @conversation.user.event_handler("on_user_turn_idle")
     async def on_user_turn_idle(_aggregator: LLMUserAggregator) -> None:
+        if teller.asking_code:
+            return  # They are typing; the code's own time runs out.
         patience.unanswered += 1
         if patience.unanswered == 1:
             await conversation.say(STILL_THERE)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.spoken import say_number
 from providers.phrases import BUILTIN_ENTITIES, Intent, Phrases
 
 _LEXEME = re.compile(r"\s*(?:(\{[a-z_][a-z0-9_]*\})|([()\[\]|])|([^\s()\[\]{}|]+))")
@@ -66,7 +67,7 @@ def expand(template: str) -> Iterator[list[Token]]:
 
 
 def sample(phrases: Phrases, names: Sequence[str], rng: random.Random, n: int) -> list[Sample]:
-    """Draw `n` sentences, as many from each intent, with slots filled at random.
+    """Draw `n` sentences, from each intent as many as it has templates for, with slots filled at random.
 
     Args:
         phrases: The agent type's declarations.
@@ -76,7 +77,7 @@ def sample(phrases: Phrases, names: Sequence[str], rng: random.Random, n: int) -
 
     Raises: TemplateError.
     """
-    intents = [intent for intent in phrases.intents if intent.phrases]
+    intents = [intent for intent in phrases.intents for _ in intent.phrases]
     return [_draw(intents[i % len(intents)], phrases, names, rng) for i in range(n)] if intents else []
 
 
@@ -107,7 +108,7 @@ def _draw(intent: Intent, phrases: Phrases, names: Sequence[str], rng: random.Ra
             raise TemplateError(f"intent {intent.name!r} uses {{{token.slot}}} without declaring it")
         value = slots.setdefault(token.slot, fill(entities[token.slot], phrases, names, rng))
         words.append(value)
-    return Sample(" ".join(words), intent.name, slots)
+    return Sample(" ".join(words).replace(" 's", "'s"), intent.name, slots)
 
 
 @lru_cache(maxsize=4096)
@@ -228,35 +229,45 @@ def _number(rng: random.Random) -> str:
 
 
 def _money(rng: random.Random) -> str:
+    words = _amount(rng)
+    if words.startswith("one ") and rng.random() < 0.5:
+        words = "a" + words[3:]
+    unit, part = rng.choices((("rupees", "paise"), ("", ""), ("dollars", "cents")), (5, 4, 2))[0]
+    if not unit:
+        return words
+    unit = unit.removesuffix("s") if words in ("one", "a") else unit
+    if rng.random() < 0.1:
+        minor = number_words(rng.choice((50, 25, 75, 99, rng.randint(1, 99))))
+        return f"{words} {unit} " + rng.choice((f"and {minor} {part}", f"{minor} {part}", minor))
+    return rng.choices((f"{words} {unit}", f"{unit} {words}", f"{words} {unit} only"), (20, 1, 1))[0]
+
+
+def _amount(rng: random.Random) -> str:
+    """A whole amount, round as most are, the larger ones in lakh."""
     whole = rng.choice(
         (
             rng.randint(1, 20),
             rng.randint(1, 19) * 5,
             rng.randint(1, 99),
             rng.randint(1, 9) * 100,
+            rng.randint(1, 9) * 100,
             rng.randint(10, 99) * 10,
             rng.randint(100, 999),
             rng.randint(1, 20) * 1000,
-            rng.randint(10, 99) * 100,
-            rng.randint(1, 9) * 10_000,
+            rng.randint(1, 99) * 1000,
+            rng.randint(11, 99) * 100,
+            rng.randint(1, 9) * 100_000,
+            rng.randint(10, 99) * 10_000,
         )
     )
-    words = number_words(whole)
-    if rng.random() < 0.4:
-        words = words.replace(" and ", " ")
+    if rng.random() < 0.06:
+        count = number_words(rng.randint(1, 9))
+        return rng.choice((f"{count} and a half thousand", f"{count} and a half lakh", "half a lakh"))
     if 1000 < whole < 10_000 and whole % 100 == 0 and whole % 1000 and rng.random() < 0.4:
-        words = f"{number_words(whole // 100)} hundred"
-    if words.startswith("one ") and rng.random() < 0.5:
-        words = "a" + words[3:]
-    unit, cent = rng.choice((("dollars", "cents"), ("rupees", "paise"), ("dollars", "cents"), ("", "")))
-    if whole == 1:
-        unit = unit.removesuffix("s")
-    if not unit:
-        return words
-    if rng.random() < 0.15:
-        cents = number_words(rng.choice((50, 25, 75, 99, rng.randint(1, 99))))
-        return f"{words} {unit} " + rng.choice((f"and {cents} {cent}", cents))
-    return f"{words} {unit}"
+        return f"{number_words(whole // 100)} hundred"
+    if 100 < whole < 1000 and whole % 100 and rng.random() < 0.1:
+        return f"{number_words(whole // 100)} {number_words(whole % 100)}"
+    return number_words(whole) if whole < 100_000 and rng.random() < 0.5 else say_number(whole)
 
 
 def _digits(rng: random.Random) -> str:
@@ -268,11 +279,14 @@ def _date(rng: random.Random) -> str:
     day, month = rng.choice(DAYS), rng.choice(MONTHS)
     return rng.choice(
         (
-            rng.choice(("today", "tomorrow", "yesterday", "the day after tomorrow", "next week", "next month")),
-            rng.choice(("", "", "next ", "this ", "last ")) + rng.choice(WEEKDAYS),
+            rng.choice(("today", "tomorrow", "tomorrow", "yesterday", "the day after tomorrow", "day after tomorrow")),
+            rng.choice(("next week", "next month", "the end of the month", "this weekend", "in a week")),
+            rng.choice(("", "", "next ", "this ", "last ", "coming ")) + rng.choice(WEEKDAYS),
             f"{month} {day}",
             f"the {day}",
             f"the {day} of {month}",
+            f"the {day} of {rng.choice(('next month', 'this month', 'every month'))}",
+            f"in {rng.choice(('two', 'three', 'ten'))} days",
         )
     )
 
@@ -290,9 +304,38 @@ def _time(rng: random.Random) -> str:
             f"half past {hour}",
             f"quarter past {hour}",
             f"quarter to {hour}",
-            "noon",
+            rng.choice((hour, hour, "noon")),
+            f"{hour} {rng.choice(('at night', 'tonight', 'this evening'))}",
         )
     )
 
 
-_BUILTINS = {"number": _number, "money": _money, "digits": _digits, "date": _date, "time": _time}
+def _text(rng: random.Random) -> str:
+    """What somebody may want to be told: no list could hold them all, so these are only like them."""
+    verb = rng.choice(_words("pay renew send collect check return book cancel submit deposit buy get change fix file"))
+    whose, what = rng.choice(("the", "my", "the", "my", "a", "our", "some")), rng.choice(_ERRANDS)
+    return rng.choice(
+        (
+            f"{verb} {whose} {what}",
+            f"{verb} {whose} {what}",
+            f"{rng.choice(('call', 'meet', 'visit', 'write to', 'ask'))} {whose} {rng.choice(_PEOPLE)}",
+            f"{rng.choice(('go to', 'be at', 'leave for'))} the {rng.choice(_PLACES)}",
+            f"{rng.choice(('take', 'bring'))} {whose} {what} to the {rng.choice(_PLACES)}",
+            f"{whose} {what}",
+            f"pay the {rng.choice(_PEOPLE)} {_amount(rng)} rupees",
+        )
+    )
+
+
+_ERRANDS = _words(
+    "rent fees premium insurance passport documents medicine medicines tickets bill bills cheque report form licence "
+    "groceries milk car tyres keys maintenance subscription taxes return gift cake flowers parcel visa "
+    "instalment deposit meeting appointment policy gas cylinder books shoes"
+)
+_PEOPLE = _words(
+    "bank doctor dentist lawyer landlord plumber electrician driver maid cook teacher tailor manager tenant boss agent "
+    "accountant neighbour broker dealer"
+)
+_PLACES = _words("bank branch school office market airport station hospital gym temple garage clinic court")
+
+_BUILTINS = {"number": _number, "money": _money, "digits": _digits, "date": _date, "time": _time, "text": _text}

@@ -12,9 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
-BUILTIN_ENTITIES = ("number", "money", "digits", "date", "time", "name")
-"""Entities every agent type may use without declaring them. `name` is filled with the caller's own names."""
+Value = str | int | float
+"""What a slot is filled with; a truth value counts as a whole number."""
+
+BUILTIN_ENTITIES = ("number", "money", "digits", "date", "time", "name", "text")
+"""Entities every agent type may use without declaring them. `name` is filled with the caller's own names, `text` with
+whatever is said behind one of the slot's `text_after`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,13 @@ class Entity:
     Attributes:
         name: As used in slots.
         values: Canonical value to the ways of saying it, all in lower case words.
+        telling: Whether which of the values is said tells what is wanted ("open my bills"); of others only matters that
+            there is one ("send it from my savings").
     """
 
     name: str
     values: Mapping[str, tuple[str, ...]]
+    telling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,17 @@ class Slot:
         name: The tool's argument name, and the `{name}` in templates.
         entity: A declared entity's name or one of `BUILTIN_ENTITIES`.
         ask: The question that fills it when the caller left it out; None makes the slot optional.
+        after: Words one of which stands before the value ("from", "out of"), where other words before it would mean
+            something else; an answer needs none.
+        text_after: Words behind which anything is taken as it was said, where no value of the entity is; those that
+            tell most come first.
     """
 
     name: str
     entity: str
     ask: str | None = None
+    after: tuple[str, ...] = ()
+    text_after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,8 @@ class Intent:
         phrases: Templates, the more varied the better.
         slots: What may be heard inside the phrases.
         tool: Name of the tool that does it, called with the slots as arguments.
-        reply: What to answer when no tool is needed.
+        reply: What to answer when no tool is needed or there; what to say before a tool's answer otherwise.
+        arguments: What the tool is called with besides the slots.
     """
 
     name: str
@@ -62,6 +77,7 @@ class Intent:
     slots: tuple[Slot, ...] = ()
     tool: str | None = None
     reply: str | None = None
+    arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +91,13 @@ class Phrases:
         can_do: One sentence that says what this agent can do; the answer to "what can you do" and to anything
             out of scope.
         goodbye: What to say when the caller takes leave.
+        zone: Where the callers live: what today and nine o'clock are.
+        currency: Of the amounts this agent type deals with; amounts in others are none.
     """
 
     intents: tuple[Intent, ...]
     can_do: str
     entities: tuple[Entity, ...] = field(default=())
     goodbye: str = "Goodbye."
+    zone: tzinfo = UTC
+    currency: str = "INR"

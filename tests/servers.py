@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,17 +14,12 @@ from pathlib import Path
 import httpx
 
 from api.welcome import issue_codes
+from bench.process import free_port
 from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 180.0
 """Includes building the language model on a slow machine."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -2,12 +2,16 @@
 
 `say_*` turns values into words without digits or symbols, which every voice reads the same way and the recogniser
 can hear. `hear_number`, `hear_money` and `hear_digits` read such words back, as spoken or typed, and answer None
-rather than guess. `normalise` rewrites the notation of written text ("₹1,23,456.50", "14:30", "XXXX1234") into words
-and leaves text that is already in spoken form alone.
+rather than guess. `hear_amounts` finds every amount in what a caller said, `amounts_meant` those not taken back since,
+and `hear_consent` whether they agreed: these guard money, so what is doubtful they do not hear. `normalise` rewrites
+the notation of written text ("₹1,23,456.50", "14:30", "XXXX1234") into words and leaves text that is already in spoken
+form alone.
 
 Rupees and plain numbers are counted in lakh and crore, other currencies in millions.
 """
 
+from core.spoken.amounts import Heard, amounts_meant, confusable, hear_amounts, say_digits_of
+from core.spoken.consent import Consent, hear_consent
 from core.spoken.hear import hear_digits, hear_money, hear_number
 from core.spoken.say import (
     say_code,
@@ -23,6 +27,12 @@ from core.spoken.say import (
 from core.spoken.written import normalise
 
 __all__ = [
+    "Consent",
+    "Heard",
+    "amounts_meant",
+    "confusable",
+    "hear_amounts",
+    "hear_consent",
     "hear_digits",
     "hear_money",
     "hear_number",
@@ -30,6 +40,7 @@ __all__ = [
     "say_code",
     "say_date",
     "say_digits",
+    "say_digits_of",
     "say_list",
     "say_money",
     "say_number",

@@ -25,8 +25,9 @@ _SCALE_WORDS = {
 _SCALE_WORDS |= {f"{word}s": value for word, value in _SCALE_WORDS.items()}
 _SUFFIXES = {"k": "thousand", "l": "lakh", "cr": "crore", "m": "million", "bn": "billion"}
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?")
-_CURRENCY_WORDS = {
+CURRENCY_WORDS = {
     **dict.fromkeys(("rupee", "rupees", "rs", "inr", "₹"), ("INR", False)),
+    **dict.fromkeys(("rupaye", "rupaya", "rupaiya", "rupay", "rupiya", "rupiye"), ("INR", False)),
     **dict.fromkeys(("paisa", "paise", "paisas"), ("INR", True)),
     **dict.fromkeys(("dollar", "dollars", "usd", "$"), ("USD", False)),
     **dict.fromkeys(("cent", "cents"), ("USD", True)),
@@ -128,8 +129,8 @@ def _units(tokens: Sequence[str], currency: str) -> list[tuple[int, tuple[str, b
     """Where a unit of money is named, its currency, and whether it is the minor unit. Euros have cents too."""
     units: list[tuple[int, tuple[str, bool]]] = []
     for at, token in enumerate(tokens):
-        if token in _CURRENCY_WORDS:
-            code, is_minor = _CURRENCY_WORDS[token]
+        if token in CURRENCY_WORDS:
+            code, is_minor = CURRENCY_WORDS[token]
             if code == "USD" and is_minor and currency == "EUR":
                 code = currency
             currency = code

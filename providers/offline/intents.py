@@ -29,8 +29,9 @@ OUT_OF_SCOPE = "out_of_scope"
 """The intent of remarks that are no business of any agent."""
 
 _ROUGHENED = 0.2  # of the sentences
-_FEATURES = 3500
+_FEATURES = 5000
 _RARE_WEIGHT = 3.0  # of a feature never met in training, about what the rarest known one weighs
+_OWN_SHARE = 0.02  # of an agent's templates use a word that it talks about
 _KEPT_BACK = 4  # every fourth template sets the threshold
 _PENALTY = 1e-4
 _STEPS, _MORE_STEPS = 18, 8
@@ -38,6 +39,7 @@ _FIRST_STEP, _SHORTEST_STEP = 20.0, 0.01
 _CURVATURES = 8  # steps remembered
 _KEPT_CLASSIFIERS = 16
 _EXACT = 10.0
+_ALIKE = 0.005
 
 _FILLERS = ("uh", "um", "please", "so", "well", "okay", "yes", "just", "the", "a", "to")
 _MISHEARD = {
@@ -117,6 +119,11 @@ def train(phrases: Phrases, *, seed: int = 0) -> Classifier:
     own = {intent.name for intent in phrases.intents}
     literals = literals_of(phrases, [example for example in samples if example.intent in own])
     ear = Ear(phrases, literals)
+    # What would be taken down as somebody's own words is no remark about something else.
+    drawn = [
+        each for each in drawn if each[0].intent != OUT_OF_SCOPE or "#text" not in ear.tagged(words_of(each[0].text))
+    ]
+    samples = [example for example, _ in drawn]
     rows = [_features(ear.tagged(_roughen(words_of(example.text), rng))) for example in samples]
     space = _Space(rows)
     design = space.matrix(rows)
@@ -158,7 +165,7 @@ def _draw(phrases: Phrases, rng: random.Random) -> Iterator[tuple[Sample, int]]:
     everyday = [intent for intent in EVERYDAY.intents if intent.name not in names]
     yield from _sentences(phrases, phrases.intents, rng)
     yield from _sentences(phrases, everyday, rng)
-    common, own = _vocabulary(EVERYDAY.intents), _vocabulary(phrases.intents)
+    common, own = _vocabulary(EVERYDAY.intents), _vocabulary(phrases.intents, _OWN_SHARE)
     for example, number in _sentences(phrases, [Intent(OUT_OF_SCOPE, ELSEWHERE)], rng):
         telling = set(words_of(example.text)) - common
         if not telling or len(telling & own) * 2 < len(telling):  # what the agent itself talks about is in its scope
@@ -185,8 +192,11 @@ def _said_exactly() -> dict[str, str]:
     }
 
 
-def _vocabulary(intents: Sequence[Intent]) -> set[str]:
-    return {word for intent in intents for template in intent.phrases for word in words_of(template)}
+def _vocabulary(intents: Sequence[Intent], share: float = 0.0) -> set[str]:
+    """The words that at least such a share of the templates use."""
+    templates = [set(words_of(template)) for intent in intents for template in intent.phrases]
+    met = Counter(word for words in templates for word in words)
+    return {word for word, count in met.items() if count >= share * len(templates)}
 
 
 def _roughen(words: tuple[str, ...], rng: random.Random) -> tuple[str, ...]:
@@ -314,11 +324,15 @@ def _downhill(slope: Matrix, past: Sequence[tuple[Matrix, Matrix, float]]) -> Ma
 
 
 def _threshold(scores: Matrix, labels: NDArray[np.intp], elsewhere: int) -> float:
-    """The score that best parts requests from remarks about something else, counting both kinds of error alike."""
+    """The lowest score that parts requests from remarks about something else as well as any, or nearly.
+
+    Both kinds of error count alike.
+    """
     inside = labels != elsewhere
     best = np.where(np.arange(scores.shape[1]) == elsewhere, -np.inf, scores).max(axis=1)
     wins = best > scores[:, elsewhere]
     levels = np.linspace(0, 6, 61)
     kept = [np.mean((best >= level) & wins & inside) / inside.mean() for level in levels]
     refused = [np.mean(~((best >= level) & wins) & ~inside) / (1 - inside.mean()) for level in levels]
-    return float(levels[int(np.argmax(np.add(kept, refused)))])
+    good = np.add(kept, refused)
+    return float(levels[int(np.argmax(good >= good.max() - _ALIKE))])

@@ -42,8 +42,8 @@ from core.settings import Settings
 from providers.base import Brief, Kind, Readiness
 from providers.offline.dialogue import UNCLEAR, Act, Call, Dialogue, Memory
 from providers.offline.espeak import DEFAULT_RATE_WPM, MAX_RATE_WPM, MIN_RATE_WPM
-from providers.offline.hearing import Value
 from providers.offline.intents import trained
+from providers.phrases import Value
 
 RATE_STEP_WPM = 30
 """How much slower or faster one request makes the voice."""
@@ -164,7 +164,7 @@ class OfflineLLMService(LLMService):
         waiting = _waiting(context)
         results = [result for result in waiting.results if result.call_id not in self._told]
         self._told.extend(result.call_id for result in results)
-        found = " ".join(filter(None, (_spoken(result.content) for result in results)))
+        found = " ".join(filter(None, map(_spoken, results)))
         if waiting.heard:
             act = self._hear(self._dialogue, context, waiting)
             # A result that came while the caller was speaking is still owed, unless they now want something else.
@@ -173,7 +173,7 @@ class OfflineLLMService(LLMService):
         elif waiting.prompted:
             await self._do(self._dialogue.resume(), context)
         if found:
-            self._dialogue.told(found)
+            self._dialogue.told(found, next((code for code in map(_error, results) if code), ""))
             await self._say(found)
 
     def _hear(self, dialogue: Dialogue, context: LLMContext, waiting: _Waiting) -> Act:
@@ -288,26 +288,37 @@ def _function_call(call: Call, context: LLMContext) -> FunctionCallFromLLM:
 
 
 def _within(value: Value, schema: Mapping[str, Any]) -> Value:
-    """A number moved into the range the tool takes: "the last hundred" gives as many as there may be."""
-    if isinstance(value, str):
+    """A count moved into the range the tool takes: "the last hundred" gives as many as there may be."""
+    if isinstance(value, str) or schema.get("type") != "integer":
         return value
     return max(schema.get("minimum", value), min(value, schema.get("maximum", value)))
 
 
-def _spoken(content: str) -> str:
+def _spoken(result: _Result) -> str:
     """What to say about a tool's result."""
-    if content == "COMPLETED":
+    if result.content == "COMPLETED":
         return ""
-    if content.startswith(_CANCELLED):
+    if result.content.startswith(_CANCELLED):
         return _TOO_LONG
+    told = _told(result)
+    if told is None:
+        return _APOLOGY
+    say = told.get("say")
+    return say if isinstance(say, str) else _APOLOGY if "error" in told else ""
+
+
+def _error(result: _Result) -> str:
+    """The code of a tool's refusal."""
+    code = (_told(result) or {}).get("error")
+    return code if isinstance(code, str) else ""
+
+
+def _told(result: _Result) -> dict[str, Any] | None:
     try:
-        result = json.loads(content)
+        told = json.loads(result.content)
     except json.JSONDecodeError:
-        return _APOLOGY
-    if not isinstance(result, dict):
-        return _APOLOGY
-    say = result.get("say")
-    return say if isinstance(say, str) else _APOLOGY if "error" in result else ""
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _is_part(heard: str, said: str) -> bool:

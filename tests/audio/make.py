@@ -18,6 +18,10 @@ RECORDINGS = {
     "stop": ("slt", "wait, stop please"),
     "goodbye": ("rms", "goodbye, thank you"),
     "payee": ("rms", "send fifty dollars to priya"),
+    "send": ("rms", "send five hundred to ravi"),
+    "send_more": ("rms", "send fifteen thousand rupees to ravi"),
+    "yes": ("rms", "yes please"),
+    "no": ("slt", "no thank you"),
 }
 RATE = 16_000
 LEAD_S, TAIL_S, MARGIN_S = 0.3, 0.6, 0.025

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -59,15 +59,20 @@ Turn = Says | Calls | Fails | Breaks | StaysSilent
 class OpenAIChat:
     """The server; an asynchronous context manager.
 
+    It answers by the script `turns`, or by what `answer` makes of each request.
+
     Attributes:
         requests: The bodies it was sent.
         stopped: Set when a client hung up on `StaysSilent`.
     """
 
-    def __init__(self, *turns: Turn, model: str = "test-model") -> None:
+    def __init__(
+        self, *turns: Turn, answer: Callable[[dict[str, Any]], Turn] | None = None, model: str = "test-model"
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.stopped = asyncio.Event()
         self._turns = deque(turns)
+        self._answer = answer or self._by_script
         self._model = model
         self._port = 0
 
@@ -92,10 +97,13 @@ class OpenAIChat:
     ) -> None:
         await self._runner.cleanup()
 
+    def _by_script(self, _body: dict[str, Any]) -> Turn:
+        return self._turns.popleft() if self._turns else Fails(500, "the script is at its end")
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)
-        turn = self._turns.popleft() if self._turns else Fails(500, "the script is at its end")
+        turn = self._answer(body)
         if isinstance(turn, Fails):
             kind = "not_found_error" if turn.status == 404 else "api_error"
             error = {"message": turn.message, "type": kind, "param": None, "code": None}

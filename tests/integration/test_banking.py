@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from banking import accounts, beneficiaries, customers, ledger, seed
 from banking.accounts import Account, AccountKind, AccountStatus, House, WhichAccount
 from banking.customers import Customer, KycStatus
-from banking.ledger import InsufficientFunds, Leg, Posting, PostingKind
+from banking.ledger import Entry, Filter, InsufficientFunds, Leg, Posting, PostingKind
 from core.db import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
@@ -291,6 +291,150 @@ async def test_a_statement_is_read_page_by_page(bank: Bank) -> None:
     assert seen == [7, 6, 5, 4, 3, 2, 1]
 
 
+async def test_a_posting_sees_what_another_did_while_it_waited(bank: Bank) -> None:
+    """Both ways: money that came makes it possible, money that left makes it impossible."""
+    for came, expected in ((200, "posted"), (-200, "insufficient_funds")):
+        ada, bob = await bank.account(holds=1000), await bank.account(holds=1000)
+        async with bank.database.transaction() as db:
+            await ledger.post(
+                db,
+                legs=[Leg(ada, came), Leg(bob, -came)],
+                kind=PostingKind.TRANSFER,
+                narration="Moved",
+                key=new_id("key"),
+                at=NOW,
+            )
+            waiting = asyncio.create_task(bank.move(ada, bob, 1000 + came // 2))
+            await somebody_waits(bank)
+        if expected == "posted":
+            await waiting
+        else:
+            with pytest.raises(InsufficientFunds):
+                await waiting
+    assert await bank.problems() == []
+
+
+async def somebody_waits(bank: Bank) -> None:
+    """Come back when a transaction stands before a lock; on SQLite others wait before they begin."""
+    if bank.database.dialect == "sqlite":
+        return
+    waiting = 0
+    while not waiting:
+        async with bank.database.reading() as db:
+            waiting = await db.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+
+async def test_what_the_session_has_not_yet_written_counts(bank: Bank) -> None:
+    ada, bob = await bank.account(holds=100), await bank.account()
+    async with bank.database.transaction() as db:
+        account = await accounts.get(db, ada)
+        account.status = AccountStatus.FROZEN
+        with pytest.raises(Conflict) as caught:
+            await ledger.post(
+                db,
+                legs=[Leg(ada, -1), Leg(bob, 1)],
+                kind=PostingKind.TRANSFER,
+                narration="Moved",
+                key="k",
+                at=NOW,
+            )
+        assert caught.value.code == "account_not_active"
+
+
+async def test_what_the_session_has_loaded_follows_the_money(bank: Bank) -> None:
+    ada, bob = await bank.account(holds=100), await bank.account()
+    async with bank.database.transaction() as db:
+        loaded = await accounts.lock(db, [ada, bob])
+        posting = await ledger.post(
+            db, legs=[Leg(ada, -30), Leg(bob, 30)], kind=PostingKind.TRANSFER, narration="Moved", key="k", at=NOW
+        )
+        assert (loaded[ada].balance_minor, loaded[bob].balance_minor) == (70, 30)
+        stored = await db.get_one(Posting, posting.id)
+        columns = [column.name for column in Posting.__table__.columns]
+        assert [getattr(posting, name) for name in columns] == [getattr(stored, name) for name in columns]
+    assert (await bank.balance(ada), await bank.balance(bob)) == (70, 30)
+
+
+async def test_many_legs_move_together(bank: Bank) -> None:
+    employer = await bank.account(holds=1000)
+    people = [await bank.account() for _ in range(49)]
+    posting = await bank.post([Leg(employer, -490), *(Leg(person, 10) for person in people)])
+    async with bank.database.reading() as db:
+        entries = list(await db.scalars(sa.select(Entry).where(Entry.posting_id == posting.id).order_by(Entry.id)))
+    assert [entry.account_id for entry in entries] == [employer, *people], "in the order in which they were given"
+    assert await bank.problems() == []
+
+
+@pytest.mark.parametrize("text", ["\x00", "x" * 201, "\ud800"])
+async def test_text_that_cannot_be_kept_is_refused(bank: Bank, text: str) -> None:
+    ada, bob = await bank.account(holds=100), await bank.account()
+    for legs, more in (
+        ([Leg(ada, -1), Leg(bob, 1)], {"narration": text}),
+        ([Leg(ada, -1), Leg(bob, 1)], {"category": text}),
+        ([Leg(ada, -1, text), Leg(bob, 1)], {}),
+        ([Leg(ada, -1, "", text), Leg(bob, 1)], {}),
+    ):
+        with pytest.raises(Invalid):
+            await bank.post(legs, **more)
+    with pytest.raises(Invalid):
+        await bank.post([Leg(ada, -1), Leg(bob, 1)], key=text)
+    assert await bank.balance(ada) == 100
+
+
+async def test_a_moment_without_a_zone_is_refused(bank: Bank) -> None:
+    ada, bob = await bank.account(holds=100), await bank.account()
+    with pytest.raises(ValueError, match="naive"):
+        await bank.move(ada, bob, 1, at=datetime(2026, 3, 1))  # noqa: DTZ001
+    assert await bank.balance(ada) == 100
+
+
+async def test_a_balance_cannot_leave_what_the_database_holds(bank: Bank) -> None:
+    ada = await bank.account()
+    async with bank.database.transaction() as db:
+        opening = await accounts.house(db, House.OPENING, now=NOW)
+        await db.execute(sa.update(Account).where(Account.id == opening).values(balance_minor=-(9 * 10**18)))
+    with pytest.raises(Invalid) as caught:
+        await bank.move(opening, ada, 1)
+    assert caught.value.code == "bad_amount"
+    assert await bank.balance(ada) == 0
+
+
+async def test_a_posting_is_undone_by_its_mirror(bank: Bank) -> None:
+    ada, bob = await bank.account(holds=100), await bank.account()
+    posting = await bank.post([Leg(ada, -40, "Bob", "Sent to Bob"), Leg(bob, 40, "Ada")], category="gift")
+
+    async def undo(key: str, posting_id: str = posting.id) -> Posting:
+        async with bank.database.transaction() as db:
+            return await ledger.reverse(db, posting_id=posting_id, key=key, narration="Sent back", at=NOW)
+
+    undoing = await undo("undo:1")
+    assert (undoing.kind, undoing.reverses, undoing.category) == (PostingKind.REVERSAL, posting.id, "gift")
+    assert (await bank.balance(ada), await bank.balance(bob)) == (100, 0)
+    assert (await undo("undo:1")).id == undoing.id
+    with pytest.raises(Conflict) as caught:
+        await undo("undo:2")
+    assert caught.value.code == "already_reversed"
+    with pytest.raises(Conflict) as caught:
+        await undo("undo:3", undoing.id)
+    assert caught.value.code == "not_reversible"
+    with pytest.raises(NotFound):
+        await undo("undo:4", "pst_nobody")
+    async with bank.database.reading() as db:
+        (newest, _) = await ledger.statement(db, account_id=ada)
+    assert (newest.narration, newest.counterparty, newest.amount) == ("Sent back", "Bob", Money(40))
+    assert await bank.problems() == []
+
+
+async def test_money_that_was_spent_cannot_be_taken_back(bank: Bank) -> None:
+    ada, bob, eve = await bank.account(holds=100), await bank.account(), await bank.account()
+    posting = await bank.move(ada, bob, 40)
+    await bank.move(bob, eve, 1)
+    async with bank.database.transaction() as db:
+        with pytest.raises(InsufficientFunds):
+            await ledger.reverse(db, posting_id=posting.id, key="undo", narration="Sent back", at=NOW)
+    assert await bank.balance(bob) == 39
+
+
 async def test_every_reader_sees_money_that_sums_to_zero(bank: Bank) -> None:
     ring = [await bank.account(holds=1000) for _ in range(4)]
     done = asyncio.Event()
@@ -311,6 +455,132 @@ async def test_every_reader_sees_money_that_sums_to_zero(bank: Bank) -> None:
     done.set()
     await watcher
     assert seen > 0
+
+
+# --- Statements and spending ------------------------------------------------------------------------------------------
+
+
+DAY = timedelta(days=1)
+
+
+async def shopping(bank: Bank) -> tuple[str, str, str]:
+    """Ada's savings and current account after some days, and a shop."""
+    ada = await bank.customer()
+    savings, current = await bank.account(ada, holds=10_000), await bank.account(ada, kind=AccountKind.CURRENT)
+    shop = await bank.account(holds=10_000)
+    events = (
+        (savings, shop, 500, 0, PostingKind.PAYMENT, "groceries", "Paid for groceries", "Corner Shop"),
+        (savings, shop, 300, 1, PostingKind.PAYMENT, "Groceries", "Paid 100%_off", "Market"),
+        (shop, savings, 5000, 2, PostingKind.INCOME, "salary", "Received salary", "Acme"),
+        (savings, current, 2000, 3, PostingKind.TRANSFER, None, "Between my accounts", ""),
+        (current, shop, 700, 4, PostingKind.BILL, "electricity", "Paid the electricity bill", "Power & Light"),
+        (savings, shop, 50, 5, PostingKind.FEE, None, "Fee", ""),
+    )
+    for source, target, amount, day, kind, category, narration, other in events:
+        legs = [Leg(source, -amount, other), Leg(target, amount, other)]
+        await bank.post(legs, kind=kind, category=category, narration=narration, at=NOW + day * DAY)
+    return savings, current, shop
+
+
+@pytest.mark.parametrize(
+    ("only", "amounts"),
+    [
+        (Filter(), [-50, -2000, 5000, -300, -500]),
+        (Filter(since=NOW + DAY, until=NOW + 3 * DAY), [5000, -300]),
+        (Filter(category=" GROCERIES "), [-300, -500]),
+        (Filter(direction="in"), [5000]),
+        (Filter(direction="out", min_minor=300, max_minor=500), [-300, -500]),
+        (Filter(kind=PostingKind.FEE), [-50]),
+        (Filter(text="paid"), [-300, -500]),
+        (Filter(text="corner"), [-500]),
+        (Filter(text="100%_o"), [-300]),
+        (Filter(text="100x_o"), []),
+        (Filter(text="  "), [-50, -2000, 5000, -300, -500]),
+        (Filter(category="groceries", text="market", direction="in"), []),
+    ],
+)
+async def test_a_statement_holds_what_is_asked_for(bank: Bank, only: Filter, amounts: list[int]) -> None:
+    savings, _, _ = await shopping(bank)
+    async with bank.database.reading() as db:
+        lines = await ledger.statement(db, account_id=savings, only=only)
+        paged, total = await ledger.page(db, account_ids=[savings], only=only)
+    assert [line.amount.minor for line in lines] == amounts
+    assert (paged, total) == (lines, len(amounts))
+
+
+async def test_several_accounts_are_read_together_by_time(bank: Bank) -> None:
+    savings, current, _ = await shopping(bank)
+    async with bank.database.reading() as db:
+        pages = [await ledger.page(db, account_ids=[savings, current], page=n, per_page=3) for n in range(1, 5)]
+        assert await ledger.page(db, account_ids=[]) == ([], 0)
+    assert [total for _, total in pages] == [7] * 4
+    lines = [line for lines, _ in pages for line in lines]
+    assert [len(lines) for lines, _ in pages] == [3, 3, 1, 0]
+    assert [(line.account_id, line.amount.minor) for line in lines] == [
+        (savings, -50),
+        (current, -700),
+        (current, 2000),
+        (savings, -2000),
+        (savings, 5000),
+        (savings, -300),
+        (savings, -500),
+    ]
+
+
+async def test_spending_is_what_went_to_others(bank: Bank) -> None:
+    savings, current, shop = await shopping(bank)
+    async with bank.database.reading() as db:
+
+        async def spent(*ids: str, days: int = 10, category: str | None = None) -> ledger.Spending:
+            until = NOW + days * DAY
+            return await ledger.spent(db, account_ids=ids, since=NOW, until=until, category=category)
+
+        both, alone, early = await spent(savings, current), await spent(savings), await spent(savings, days=1)
+        food = await spent(savings, current, category="groceries")
+        none, theirs = await spent(), await spent(shop)
+    assert (both.total, both.count) == (Money(1550), 4)
+    assert both.by_category == {
+        "groceries": Money(800),
+        "electricity": Money(700),
+        "other": Money(50),
+    }
+    assert (alone.total, alone.count) == (Money(850), 3), "what went to the current account is still hers"
+    assert (food.total, food.count) == (Money(800), 2)
+    assert (early.total, early.count) == (Money(500), 1)
+    assert (none.total, none.count, none.by_category) == (Money(0), 0, {})
+    assert theirs.total == Money(0), "a salary is no spending of the one who is paid from"
+
+
+async def test_what_came_back_was_not_spent(bank: Bank) -> None:
+    ada, shop = await bank.account(holds=1000), await bank.account()
+    kept = await bank.move(ada, shop, 100, kind=PostingKind.PAYMENT)
+    gone = await bank.move(ada, shop, 200, kind=PostingKind.PAYMENT)
+    async with bank.database.transaction() as db:
+        await ledger.reverse(db, posting_id=gone.id, key="undo", narration="Sent back", at=NOW + 40 * DAY)
+    async with bank.database.reading() as db:
+        spending = await ledger.spent(db, account_ids=[ada], since=NOW, until=NOW + DAY)
+    assert (spending.total, spending.count) == (Money(100), 1)
+    assert kept.reverses is None
+
+
+async def test_a_payment_shared_with_an_own_account_counts_what_left(bank: Bank) -> None:
+    ada = await bank.customer()
+    savings, current = await bank.account(ada, holds=1000), await bank.account(ada, kind=AccountKind.CURRENT)
+    shop = await bank.account(holds=10_000)
+    await bank.post([Leg(savings, -100), Leg(current, 40), Leg(shop, 60)], kind=PostingKind.PAYMENT)
+    async with bank.database.reading() as db:
+        for ids in ([savings], [savings, current]):
+            spending = await ledger.spent(db, account_ids=ids, since=NOW, until=NOW + DAY)
+            assert spending.total == Money(60)
+
+
+async def test_money_of_several_currencies_is_not_added_up(bank: Bank) -> None:
+    ada = await bank.customer()
+    ids = [await bank.account(ada), await bank.account(ada, currency="USD", kind=AccountKind.CURRENT)]
+    async with bank.database.reading() as db:
+        with pytest.raises(Invalid) as caught:
+            await ledger.spent(db, account_ids=ids, since=NOW, until=NOW + DAY)
+    assert caught.value.code == "currency_mismatch"
 
 
 # --- Accounts ---------------------------------------------------------------------------------------------------------
@@ -367,6 +637,70 @@ async def test_an_account_that_is_not_there_is_not_found(bank: Bank) -> None:
             await find(bank, customer_id, kind)
         assert caught.value.code == "no_account"
         assert "xxx" not in caught.value.spoken
+
+
+async def pays_from(bank: Bank, customer_id: str, amount: int, kind: str | None = None) -> str:
+    async with bank.database.reading() as db:
+        return (await accounts.to_pay_from(db, customer_id=customer_id, amount_minor=amount, kind=kind)).id
+
+
+async def test_the_account_that_pays_is_the_usual_one_if_it_can(bank: Bank) -> None:
+    ada = await bank.customer()
+    savings = await bank.account(ada, holds=100, is_primary=True)
+    current = await bank.account(ada, holds=500, kind=AccountKind.CURRENT)
+    assert await pays_from(bank, ada, 100) == savings
+    assert await pays_from(bank, ada, 101) == current
+    assert await pays_from(bank, ada, 101, "savings") == savings, "named is meant"
+    with pytest.raises(InsufficientFunds) as caught:
+        await pays_from(bank, ada, 501)
+    assert caught.value.balance == Money(100), "of the usual one"
+
+
+async def test_another_account_pays_only_if_there_is_one_way(bank: Bank) -> None:
+    ada = await bank.customer()
+    await bank.account(ada, holds=10, is_primary=True)
+    others = [await bank.account(ada, holds=500, kind=AccountKind.CURRENT) for _ in range(2)]
+    with pytest.raises(InsufficientFunds):
+        await pays_from(bank, ada, 100)
+    async with bank.database.transaction() as db:
+        (await accounts.get(db, others[0])).status = AccountStatus.FROZEN
+    assert await pays_from(bank, ada, 100) == others[1]
+
+
+async def test_without_a_usual_account_one_must_be_named(bank: Bank) -> None:
+    ada = await bank.customer()
+    await bank.account(ada, holds=500)
+    current = await bank.account(ada, kind=AccountKind.CURRENT, holds=500)
+    with pytest.raises(WhichAccount):
+        await pays_from(bank, ada, 100)
+    assert await pays_from(bank, ada, 100, "current") == current
+
+
+async def test_a_customers_account_is_found_by_its_number(bank: Bank) -> None:
+    ada = await bank.account()
+    async with bank.database.transaction() as db:
+        account = await accounts.get(db, ada)
+        house = await accounts.get(db, await accounts.house(db, House.CASH, now=NOW))
+        found = await accounts.by_number(db, account.number)
+        assert found is not None
+        assert found.id == ada
+        assert await accounts.by_number(db, house.number) is None
+        assert await accounts.by_number(db, "000000000000") is None
+        account.status = AccountStatus.CLOSED
+        assert await accounts.by_number(db, account.number) is None
+
+
+async def test_what_can_be_spent_goes_down_to_the_floor(bank: Bank) -> None:
+    ada = await bank.account(holds=100)
+    async with bank.database.transaction() as db:
+        account = await accounts.get(db, ada)
+        account.floor_minor = -50
+        assert account.available == Money(150)
+    bob = await bank.account()
+    await bank.move(ada, bob, 150)
+    with pytest.raises(InsufficientFunds) as caught:
+        await bank.move(ada, bob, 1)
+    assert (caught.value.balance, caught.value.available) == (Money(-50), Money(0))
 
 
 async def test_nobody_reaches_anothers_account(bank: Bank) -> None:
@@ -497,7 +831,7 @@ async def test_a_contact_at_this_bank_is_the_account_it_names(bank: Bank) -> Non
                 holder = await db.scalar(
                     sa.select(Customer.name)
                     .join(Account, Account.customer_id == Customer.id)
-                    .where(Account.number == payee.account_number)
+                    .where(Account.number.is_in(payee.account_number))
                 )
                 assert (holder, payee.ifsc) == (payee.name, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Unauth
 from core.settings import DEV_ADMIN_PASSWORD, Settings
 from identity import otp, users
 from identity.otp import CodeUsedUp, OtpCode
-from identity.users import User, UserRole
+from identity.users import LoginRefused, User, UserRole
 
 SECRET = "a secret of at least thirty-two bytes"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -160,6 +161,22 @@ async def test_a_user_logs_in_by_name_address_or_number(database: Database, ada:
     assert (await authenticate(database, login, "lovelace1815")).id == ada.id
 
 
+async def test_a_long_address_is_a_name_like_others(database: Database) -> None:
+    address = f"{'A' * 60}@{'b' * 60}.example"
+    async with database.transaction() as db:
+        user = await users.create(
+            db, username="long", password="password123", name="Long", role=UserRole.USER, email=address, now=NOW
+        )
+    assert (await authenticate(database, address, "password123")).id == user.id
+    decomposed = unicodedata.normalize("NFD", "rené")
+    async with database.transaction() as db:
+        rene = await users.create(
+            db, username=decomposed, password="password123", name="René", role=UserRole.USER, now=NOW
+        )
+    for typed in (decomposed, unicodedata.normalize("NFC", "René")):
+        assert (await authenticate(database, typed, "password123")).id == rene.id
+
+
 async def test_every_refused_log_in_sounds_the_same(database: Database, ada: User) -> None:
     answers = set()
     attempts: list[tuple[str, str, UserRole | None]] = [
@@ -167,6 +184,7 @@ async def test_every_refused_log_in_sounds_the_same(database: Database, ada: Use
         ("nobody", "lovelace1815", None),
         ("ada", "lovelace1815", UserRole.ADMIN),
         ("", "", None),
+        ("x" * 100, "x", None),
         ("x" * 10_000, "x", None),
         ("\x00", "\ud800", None),
     ]
@@ -211,15 +229,64 @@ async def test_a_taken_name_is_refused(database: Database, ada: User, taken: dic
 
 
 async def test_a_changed_password_makes_old_tokens_void(database: Database, ada: User) -> None:
-    with pytest.raises(Unauthorized):
-        async with database.transaction() as db:
-            await users.change_password(db, user_id=ada.id, current="wrong", new="another password")
+    hashed = await users.new_password(ada, current="lovelace1815", new="another password")
     async with database.transaction() as db:
-        changed = await users.change_password(db, user_id=ada.id, current="lovelace1815", new="another password")
-    assert changed.token_version == 1
+        await users.set_password(db, user=ada, password_hash=hashed)
+    async with database.reading() as db:
+        with pytest.raises(Unauthorized) as caught:
+            await users.check_current(db, ada.id, version=0)
+        assert caught.value.code == "token_withdrawn"
+        assert (await users.check_current(db, ada.id, version=1)).id == ada.id
     assert (await authenticate(database, "ada", "another password")).token_version == 1
     with pytest.raises(Unauthorized):
         await authenticate(database, "ada", "lovelace1815")
+
+
+async def test_of_two_changes_at_once_one_counts(database: Database, ada: User) -> None:
+    hashed = await users.new_password(ada, current="lovelace1815", new="another password")
+    async with database.transaction() as db:
+        await users.set_password(db, user=ada, password_hash=hashed)
+    with pytest.raises(Conflict):
+        async with database.transaction() as db:
+            await users.set_password(db, user=ada, password_hash="$late")
+    assert await authenticate(database, "ada", "another password")
+
+
+@pytest.mark.parametrize("new", ["lovelace1815", "short", DEV_ADMIN_PASSWORD, "x" * 1025])
+async def test_a_new_password_must_be_new_and_good(database: Database, ada: User, new: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        await users.new_password(ada, current="lovelace1815", new=new)
+    assert caught.value.code == "bad_password"
+
+
+async def test_nobody_changes_a_password_without_the_current_one(database: Database, ada: User) -> None:
+    with pytest.raises(LoginRefused) as caught:
+        await users.new_password(ada, current="wrong", new="another password")
+    assert caught.value.user_id == ada.id
+
+
+async def test_a_refusal_knows_whose_password_was_wrong_and_does_not_say(database: Database, ada: User) -> None:
+    with pytest.raises(LoginRefused) as wrong:
+        await authenticate(database, "ada@example.com", "wrong password")
+    with pytest.raises(LoginRefused) as unknown:
+        await authenticate(database, "nobody", "wrong password")
+    assert (wrong.value.user_id, unknown.value.user_id) == (ada.id, None)
+    assert wrong.value.message == unknown.value.message
+
+
+async def test_hashing_holds_no_connection(database: Database, ada: User) -> None:
+    """More log-ins at once than there are connections leave room for somebody who only reads."""
+
+    async def log_in() -> None:
+        with pytest.raises(Unauthorized):
+            await authenticate(database, "ada", "wrong password")
+
+    log_ins = [asyncio.create_task(log_in()) for _ in range(24)]
+    await asyncio.wait(log_ins, return_when=asyncio.FIRST_COMPLETED)
+    async with database.reading() as db:
+        assert (await users.get(db, ada.id)).username == "ada"
+    assert sum(task.done() for task in log_ins) < 12, "the reader did not wait for the log-ins"
+    await asyncio.gather(*log_ins)
 
 
 # --- The first administrator ------------------------------------------------------------------------------------------

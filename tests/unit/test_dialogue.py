@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 
-from pipelines.banking.phrases import PHRASES
+from pipelines.banking import AGENT
 from providers.offline.dialogue import OUT_OF_SCOPE, UNCLEAR, Act, Call, Dialogue
 from providers.offline.intents import Classifier, trained
 from providers.phrases import Entity, Intent, Phrases, Slot
 
-TOOLS = ("get_balance", "get_transactions", "end_call")
+TOOLS = (*(tool.name for tool in AGENT.tools), "end_call")
+
+PHRASES = AGENT.phrases
 
 CLINIC = Phrases(
     intents=(
@@ -112,20 +114,6 @@ def test_a_request_becomes_a_tool_call(bank: Dialogue, turns: list[str], call: C
 )
 def test_two_things_at_once_are_both_done(bank: Dialogue, text: str, calls: list[tuple[str, str | None]]) -> None:
     assert [(call.tool, call.arguments.get("account")) for call in hear(bank, text).calls] == calls
-
-
-@pytest.mark.parametrize("intent", [intent for intent in PHRASES.intents if intent.reply], ids=lambda i: i.name)
-def test_what_this_version_cannot_do_is_said_plainly(bank: Dialogue, intent: Intent) -> None:
-    text = {
-        "transfer": "send five hundred to ravi",
-        "bills": "pay my electricity bill",
-        "loans": "i want a home loan",
-        "card": "i lost my card",
-        "person": "let me speak to a person",
-        "profile": "change my address",
-    }[intent.name]
-    act = hear(bank, text)
-    assert (act.say, act.calls) == (intent.reply, ())
 
 
 def test_a_tool_that_is_not_offered_is_not_called(bank: Dialogue) -> None:
@@ -230,7 +218,7 @@ def test_an_open_question_survives_asides_and_can_be_dropped(clinic: Classifier)
 def test_another_request_replaces_an_open_question(clinic: Classifier) -> None:
     dialogue = Dialogue(CLINIC, clinic)
     hear(dialogue, "book an appointment", tools=("book", "parking"))
-    assert hear(dialogue, "where can i park my car", tools=("book", "parking")).calls == (Call("parking"),)
+    assert hear(dialogue, "can i park my car", tools=("book", "parking")).calls == (Call("parking"),)
 
 
 def test_a_request_says_several_slots_at_once_and_one_is_corrected(clinic: Classifier) -> None:

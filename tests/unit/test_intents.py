@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,8 +13,8 @@ from providers.offline.hearing import MAX_WORDS, Ear, Value, words_of
 from providers.offline.intents import OUT_OF_SCOPE, Classifier, train, trained
 from providers.phrases import Entity, Intent, Phrases, Slot
 
-NAMES = ("Ravi", "Jane", "John Doe", "John Smith")
-TODAY = date(2026, 11, 22)
+NAMES = ("Ravi", "Jane", "John Doe", "John Smith", "Mom")
+NOW = datetime(2026, 11, 22, 5, tzinfo=UTC)  # half past ten on a Sunday morning in India
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def classifier() -> Classifier:
 
 @pytest.fixture(scope="module")
 def ear(classifier: Classifier) -> Ear:
-    return Ear(PHRASES, classifier.literals, NAMES)
+    return Ear(PHRASES, classifier.literals, NAMES, currency="INR", clock=lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,16 @@ def test_a_flood_of_words_is_cut() -> None:
         ("send five hundred and twenty rupees fifty paise to ravi", "money", [520.5]),
         ("two lakh fifty thousand", "money", [250_000]),
         ("pay ₹1,500", "money", [1500]),
+        ("send five hundred no make it six hundred", "money", [600]),
+        ("send fifteen hundred", "money", [1500]),
+        ("two and a half lakh to ravi", "money", [250_000]),
+        ("send five six hundred", "money", []),  # one or the other: nobody knows
+        ("fifty dollars", "money", []),  # this bank deals in rupees
+        ("last five transactions", "money", []),
         ("nine eight seven double oh", "digits", ["98700"]),
         ("send it to ravi", "name", ["Ravi"]),
         ("to jane's account", "name", ["Jane"]),
+        ("to my mother", "name", ["Mom"]),
         ("pay jhon", "name", ["John"]),  # which John is the tool's question
         ("pay john smith", "name", ["John Smith"]),
         ("tomorrow", "date", ["2026-11-23"]),
@@ -79,11 +86,26 @@ def test_a_flood_of_words_is_cut() -> None:
         ("ten thirty in the morning", "time", ["10:30"]),
         ("5 pm", "time", ["17:00"]),
         ("quarter to nine", "time", ["08:45"]),
+        ("the first of next month", "date", ["2026-12-01"]),
+        ("the last day of the month", "date", ["2026-11-30"]),
+        ("the thirty first of this month", "date", ["2026-11-30"]),
+        ("in three days", "date", ["2026-11-25"]),
+        ("this weekend", "date", ["2026-11-28"]),
+        ("on 15th December 2027", "date", ["2027-12-15"]),
+        ("every friday", "date", ["2026-11-27"]),
+        ("at nine", "time", ["09:00"]),
+        ("nine of them", "time", []),
+        ("in two hours", "time", ["12:30"]),
+        ("in fourteen hours", "date", ["2026-11-23"]),
+        ("5.30 pm", "time", ["17:30"]),
+        ("tonight at nine", "time", ["21:00", "21:00"]),
+        ("tomorrow morning", "time", ["09:00"]),
+        ("good morning", "time", []),
         ("hello there", "date", []),
     ],
 )
 def test_values_are_heard_by_rule(ear: Ear, text: str, entity: str, values: list[Value]) -> None:
-    assert [span.value for span in ear.find(entity, words_of(text), today=TODAY)] == values
+    assert [span.value for span in ear.find(entity, words_of(text)) if not span.dropped] == values
 
 
 def test_an_unknown_entity_is_an_error(ear: Ear) -> None:
@@ -98,8 +120,14 @@ def test_an_unknown_entity_is_an_error(ear: Ear) -> None:
         ("how much do i have left", "balance"),
         ("whats in savings", "balance"),
         ("show my last 3 transactions", "transactions"),
-        ("what did i spend this week", "transactions"),
+        ("what did i spend this week", "spending"),
+        ("which payments went out yesterday", "transactions"),
         ("send five hundred to ravi", "transfer"),
+        ("pay jane", "transfer"),
+        ("pay the water bill", "pay_bill"),
+        ("when is the water bill due", "bills"),
+        ("remind me to send five hundred to ravi", "remind"),
+        ("i want to make a complaint", "complaint"),
         ("i lost my card", "card"),
         ("let me talk to a person", "person"),
         ("say that again", "repeat"),

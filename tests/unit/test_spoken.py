@@ -226,6 +226,7 @@ def test_what_is_not_one_whole_number_is_not_guessed(words: str) -> None:
         ("₹1,23,456.50", Money(12_345_650)),
         ("Rs. 500/-", Money(50_000)),
         ("rs500", Money(50_000)),
+        ("five hundred rupaye", Money(50_000)),
         ("2.5 lakh rupees", Money(25_000_000)),
         ("five rupees fifty", Money(550)),
         ("fifty paise", Money(50)),

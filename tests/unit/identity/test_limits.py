@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from limits import RateLimitItemPerMinute
 
 from core.errors import Unauthorized
-from identity.limits import LoginLimits, TooManyAttempts, network_of
+from identity.limits import LoginLimits, Rates, TooManyAttempts, network_of
 
 
 async def fail(limits: LoginLimits, address: str = "192.0.2.1", door: str = "otp") -> None:
@@ -80,6 +81,34 @@ async def test_failures_from_everywhere_count_together() -> None:
     await succeed(limits, address="203.0.113.1", door="password")
 
 
+async def test_failures_on_one_account_count_together_by_whatever_name_is_typed() -> None:
+    limits = LoginLimits()
+    for n in range(20):
+        with pytest.raises(Unauthorized):
+            async with limits.attempt(f"192.0.2.{n}", door="password", account=("Ada", " ada ")[n % 2]):
+                raise Unauthorized("no")
+    with pytest.raises(TooManyAttempts) as caught:
+        async with limits.attempt("192.0.2.200", door="password", account="ADA"):
+            pass
+    assert caught.value.retry_after_s
+    assert 0 < caught.value.retry_after_s <= 60 * 60
+    async with limits.attempt("192.0.2.200", door="password", account="eve"):
+        pass
+    # What was refused for the account's sake cost the address nothing.
+    for _ in range(5):
+        await fail(limits, address="192.0.2.200", door="password")
+
+
+async def test_logging_into_an_account_rightly_costs_it_nothing() -> None:
+    limits = LoginLimits()
+    for n in range(50):
+        async with limits.attempt(f"192.0.2.{n}", door="password", account="ada"):
+            pass
+    with pytest.raises(Unauthorized):
+        async with limits.attempt("192.0.2.1", door="password", account="ada"):
+            raise Unauthorized("no")
+
+
 async def test_many_guesses_at_once_are_no_more_than_one_by_one() -> None:
     limits = LoginLimits()
     guesses = 0
@@ -131,6 +160,22 @@ async def test_the_budget_comes_back_when_its_time_is_over() -> None:
     assert caught.value.retry_after_s == 1
     limits._storage.expirations.update(dict.fromkeys(limits._storage.expirations, 0.0))  # the second has passed
     await succeed(limits)
+
+
+async def test_a_rate_says_what_is_left_until_nothing_is() -> None:
+    rates, rate = Rates(), RateLimitItemPerMinute(3)
+    seen = [await rates.spend(rate, "route", "usr_1") for _ in range(5)]
+    assert [within for within, _ in seen] == [True, True, True, False, False]
+    assert [allowance.remaining for _, allowance in seen] == [2, 1, 0, 0, 0]
+    allowance = seen[0][1]
+    assert time.time() < allowance.reset_at <= time.time() + 61
+    assert allowance.headers == {
+        "X-RateLimit-Limit": "3",
+        "X-RateLimit-Remaining": "2",
+        "X-RateLimit-Reset": str(allowance.reset_at),
+    }
+    assert (await rates.spend(rate, "route", "usr_2"))[0]
+    assert (await rates.spend(rate, "other route", "usr_1"))[0]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_a_token_says_who_its_bearer_is(tokens: Tokens) -> None:
     assert (claims.issued_at, claims.expires_at) == (now, now + timedelta(minutes=10))
 
 
+def test_a_token_belongs_to_a_log_in_and_may_live_shorter(tokens: Tokens) -> None:
+    now = utc_now().replace(microsecond=0)
+    claims = tokens.read(
+        tokens.mint(subject="usr_1", role="user", session_id="ses_1", ttl=timedelta(minutes=2), now=now)
+    )
+    assert (claims.session_id, claims.expires_at) == ("ses_1", now + timedelta(minutes=2))
+    assert tokens.read(tokens.mint(subject="usr_1", role="user")).session_id is None
+
+
 def test_a_guest_is_no_admin(tokens: Tokens) -> None:
     claims = tokens.read(tokens.mint(subject="otp_1", role="otp"))
     assert claims.role == "otp"
@@ -94,6 +103,7 @@ def test_a_token_without_one_of_its_claims_is_refused(tokens: Tokens, claim: str
         ("ver", "0"),
         ("sub", 7),
         ("email", ["a@example.com"]),
+        ("sid", 7),
         ("exp", "soon"),
         ("exp", 10**30),
         ("iat", {}),

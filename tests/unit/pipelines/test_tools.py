@@ -12,7 +12,10 @@ from pydantic import Field
 
 from core.db import Database, migrate
 from core.errors import NotFound
-from pipelines.base import Spoken, ToolContext
+from core.settings import Settings
+from identity.actor import Actor
+from identity.delivery import of_settings
+from pipelines.base import Draft, Means, Spoken, Tool, ToolContext
 from pipelines.tools import MAX_CALLS_PER_TURN, ToolDesk, schemas, tool
 
 seen: list[ToolContext] = []
@@ -41,6 +44,13 @@ async def break_down(ctx: ToolContext) -> Spoken:
     raise RuntimeError("psql://bank:secret@db refused")
 
 
+@tool(doing="Drafting", writes=True)
+async def draft(ctx: ToolContext) -> Spoken:
+    """Ask for the caller's word."""
+    seen.append(ctx)
+    return Spoken("Shall I?", draft=Draft("trf_1", "Shall I?", {"id": "trf_1"}))
+
+
 @pytest_asyncio.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     url = f"sqlite:///{tmp_path / 'bank.db'}"
@@ -58,13 +68,26 @@ def told() -> list[Any]:
 @pytest.fixture
 def desk(db: Database, told: list[Any]) -> ToolDesk:
     seen.clear()
-    return ToolDesk(db, customer_id="cus_1", call_id="call_1", notify=told.append)
+    return ToolDesk(
+        db,
+        customer_id="cus_1",
+        call_id="call_1",
+        actor=Actor("otp_1", "otp", "voice", call_id="call_1"),
+        means=Means(Settings(_env_file=None), "s" * 32, of_settings(Settings(_env_file=None))),  # pyright: ignore
+        notify=told.append,
+    )
+
+
+async def run(desk: ToolDesk, asked: Tool, arguments: dict[str, Any], call_key: str = "k") -> dict[str, Any]:
+    result, draft = await desk.run(asked, arguments, call_key=call_key)
+    assert draft is None
+    return result
 
 
 async def test_a_tool_runs_as_the_logged_in_customer(desk: ToolDesk, told: list[Any]) -> None:
-    result = await desk.run(count_up, {"count": 5, "account": "savings"}, call_key="k")
+    result = await run(desk, count_up, {"count": 5, "account": "savings"})
     assert result == {"say": "5 savings", "facts": {"count": 5}}
-    assert (seen[0].customer_id, seen[0].call_id, seen[0].key) == ("cus_1", "call_1", "call_1:k")
+    assert (seen[0].customer_id, seen[0].call_id, seen[0].key) == ("cus_1", "call_1", "call_1:0:k")
     assert [message["type"] for message in told] == ["tool-started", "tool-finished"]
     assert told[0]["doing"] == "Counting"
     assert told[1]["card"] == {"count": 5}
@@ -82,28 +105,28 @@ async def test_a_tool_runs_as_the_logged_in_customer(desk: ToolDesk, told: list[
     ],
 )
 async def test_arguments_are_checked_and_identity_is_none_of_them(desk: ToolDesk, arguments: dict[str, Any]) -> None:
-    result = await desk.run(count_up, arguments, call_key="k")
+    result = await run(desk, count_up, arguments)
     assert result["error"] == "invalid_arguments"
     assert result["fields"] == next(iter(arguments))
     assert not seen
 
 
 async def test_expected_failures_are_said_as_they_are(desk: ToolDesk) -> None:
-    assert await desk.run(lose, {}, call_key="k") == {"error": "not_found", "say": "I can't find that account."}
+    assert await run(desk, lose, {}) == {"error": "not_found", "say": "I can't find that account."}
 
 
 async def test_unexpected_failures_tell_nothing(desk: ToolDesk) -> None:
-    result = await desk.run(break_down, {}, call_key="k")
+    result = await run(desk, break_down, {})
     assert result["error"] == "failed"
     assert "psql" not in str(result)
 
 
 async def test_a_model_in_a_loop_is_stopped_until_the_caller_speaks_again(desk: ToolDesk) -> None:
     for number in range(MAX_CALLS_PER_TURN):
-        assert "error" not in await desk.run(count_up, {}, call_key=str(number))
-    assert (await desk.run(count_up, {}, call_key="x"))["error"] == "too_many_steps"
+        assert "error" not in await run(desk, count_up, {}, str(number))
+    assert (await run(desk, count_up, {}, "x"))["error"] == "too_many_steps"
     desk.new_turn()
-    assert "error" not in await desk.run(count_up, {}, call_key="y")
+    assert "error" not in await run(desk, count_up, {}, "y")
 
 
 def test_the_model_is_told_names_types_and_bounds() -> None:
@@ -112,3 +135,20 @@ def test_the_model_is_told_names_types_and_bounds() -> None:
     assert told["count_up"].description == "Count to a number."
     assert told["count_up"].required == []
     assert told["count_up"].properties["count"]["maximum"] == 20
+
+
+async def test_what_waits_for_a_word_is_not_the_models_to_say(desk: ToolDesk) -> None:
+    result, drafted = await desk.run(draft, {}, call_key="k")
+    assert drafted is not None and drafted.id == "trf_1"
+    assert "say" not in result and "Shall I" not in str(result)
+
+
+async def test_a_tool_is_told_what_the_caller_said_lately_and_no_more(desk: ToolDesk) -> None:
+    for number in range(20):
+        desk.hear(f"turn {number}")
+    await run(desk, count_up, {})
+    assert seen[0].heard == tuple(f"turn {number}" for number in range(12, 20))
+    assert seen[0].actor.command == "turn 19"
+    desk.forget_heard()
+    await run(desk, count_up, {})
+    assert seen[1].heard == ()

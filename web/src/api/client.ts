@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 
 import { ApiError } from "./errors";
+import { renewSession } from "./renewal";
 import type { paths } from "./schema";
 
 /**
@@ -9,27 +10,31 @@ import type { paths } from "./schema";
  */
 export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: send });
 
-/** POST JSON to a route that is not in the schema (pipecat's own wire). */
-export async function postJson<Answer>(path: string, body: unknown): Promise<Answer> {
-  const response = await send(
-    new Request(new URL(path, window.location.origin), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  );
-  return (await response.json()) as Answer;
+async function send(request: Request): Promise<Response> {
+  const again = request.clone();
+  const response = await reach(request);
+  if (response.ok) return response;
+  const refusal = await ApiError.from(response);
+  // Nothing was done for a request that was not let in, so that it may be sent a second time.
+  if (refusal.isLoggedOut && !isLogin(again) && (await renewSession())) {
+    const second = await reach(again);
+    if (second.ok) return second;
+    throw await ApiError.from(second);
+  }
+  throw refusal;
 }
 
-async function send(request: Request): Promise<Response> {
-  let response: Response;
+async function reach(request: Request): Promise<Response> {
   try {
-    response = await fetch(request);
+    return await fetch(request);
   } catch {
     throw ApiError.unreachable();
   }
-  if (!response.ok) throw await ApiError.from(response);
-  return response;
+}
+
+/** What is refused there is a password or a code. */
+function isLogin(request: Request): boolean {
+  return /^\/api\/(v1\/)?auth\//.test(new URL(request.url).pathname);
 }
 
 /** The body of a successful answer that must have one. */

@@ -12,6 +12,11 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** Whether it says that nobody is logged in any more, as opposed to a wrong password or code. */
+  get isLoggedOut(): boolean {
+    return this.status === 401 && ["unauthorized", "token_expired", "token_withdrawn"].includes(this.code);
+  }
+
   static async from(response: Response): Promise<ApiError> {
     const body: unknown = await response
       .clone()

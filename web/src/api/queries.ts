@@ -1,4 +1,4 @@
-import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 
 import { api, body } from "./client";
 import { ApiError } from "./errors";
@@ -25,13 +25,39 @@ export const meQuery = queryOptions({
   queryFn: async () => body(await api.GET("/api/v1/me")),
 });
 
+export const sessionsQuery = queryOptions({
+  queryKey: ["sessions"],
+  queryFn: async () => body(await api.GET("/api/v1/me/sessions")),
+  select: ({ data }) => data,
+});
+
 export const agentsQuery = queryOptions({
   queryKey: ["agents"],
   queryFn: async () => body(await api.GET("/api/agents/list")),
 });
 
+/** What would have been sent to a guest's telephone, the newest first. */
+export const inboxQuery = queryOptions({
+  queryKey: ["inbox"],
+  queryFn: async () => body(await api.GET("/api/v1/inbox")),
+  select: ({ data }) => data,
+  gcTime: 0,
+});
+
 export function createQueryClient(): QueryClient {
-  return new QueryClient({
+  // Whoever finds out that nobody is logged in any more has it looked up, and so the frame of the pages learns of it.
+  const lookUp = () => void queryClient.invalidateQueries({ queryKey: meQuery.queryKey });
+  const queryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, { queryKey }) => {
+        if (error instanceof ApiError && error.status === 401 && queryKey[0] !== meQuery.queryKey[0]) lookUp();
+      },
+    }),
+    mutationCache: new MutationCache({
+      onError: (error) => {
+        if (error instanceof ApiError && error.isLoggedOut) lookUp();
+      },
+    }),
     defaultOptions: {
       queries: {
         staleTime: 15_000,
@@ -41,4 +67,5 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
+  return queryClient;
 }

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Password
+         * @description Change one's password. Every older token dies with it, this request's too.
+         */
+        put: operations["change_password_api_auth_change_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login/admin": {
         parameters: {
             query?: never;
@@ -115,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description Forget the portal's cookie.
+         * @description End the log-in: its tokens are void, its cookies forgotten. It succeeds whoever asks.
          */
         post: operations["logout_api_auth_logout_post"];
         delete?: never;
@@ -148,6 +168,106 @@ export interface paths {
         patch: operations["direct_candidates_api_offer_patch"];
         trace?: never;
     };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description My accounts, the primary one first.
+         */
+        get: operations["list_accounts_api_v1_accounts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Account
+         * @description One of my accounts, with its whole number.
+         */
+        get: operations["get_account_api_v1_accounts__account_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records
+         * @description What was done, the newest first.
+         */
+        get: operations["records_api_v1_audit_logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-logs/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify
+         * @description Recompute the newest records' chain and hold it against the signed heads (all: `python run.py audit`).
+         */
+        get: operations["verify_api_v1_audit_logs_verify_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Password
+         * @description Change one's password. Every older token dies with it, this request's too.
+         */
+        put: operations["change_password_api_v1_auth_change_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -158,10 +278,296 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Login Customer
-         * @description Log in as a registered customer.
+         * Login
+         * @description Log in as a registered person: tokens, or, where a second factor is set up, the challenge for `/auth/token`.
          */
-        post: operations["login_customer_api_v1_auth_login_post"];
+        post: operations["login_api_v1_auth_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logout
+         * @description End the log-in: its tokens are void, its cookies forgotten. It succeeds whoever asks.
+         */
+        post: operations["logout_api_v1_auth_logout_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Token
+         * @description Take a new access token and a new refresh token for a refresh token, which is then used up.
+         *
+         *     A refresh token that is used again ends the whole log-in: somebody else has it.
+         */
+        post: operations["refresh_token_api_v1_auth_refresh_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Second Factor
+         * @description Finish a log-in with the code of its second factor. After three wrong ones it must be begun anew.
+         */
+        post: operations["second_factor_api_v1_auth_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Balance
+         * @description All I have, and on which accounts.
+         */
+        get: operations["get_balance_api_v1_balance_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/beneficiaries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Beneficiaries
+         * @description My payees by nickname.
+         */
+        get: operations["list_beneficiaries_api_v1_beneficiaries_get"];
+        put?: never;
+        /**
+         * Add Beneficiary
+         * @description Save a payee. For a day, sending to them takes a second factor and a lower limit holds.
+         */
+        post: operations["add_beneficiary_api_v1_beneficiaries_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/beneficiaries/{beneficiary_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Beneficiary
+         * @description Forget a payee; what was sent to them stays on the statement.
+         */
+        delete: operations["remove_beneficiary_api_v1_beneficiaries__beneficiary_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Bills
+         * @description My bills, those due first, and all there are categories for.
+         */
+        get: operations["list_bills_api_v1_bills_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bills/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay Bill
+         * @description Pay a due bill now. Where a second factor is asked for, give it to `/transfers/{id}/verify`.
+         */
+        post: operations["pay_bill_api_v1_bills_pay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inbox
+         * @description The texts sent to this guest. People with a telephone read theirs there.
+         */
+        get: operations["inbox_api_v1_inbox_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Statement
+         * @description What happened on my accounts, newest first.
+         */
+        get: operations["statement_api_v1_ledger_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger/spending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Spending
+         * @description What went out to others; money between my own accounts, and payments that came back, do not count.
+         */
+        get: operations["spending_api_v1_ledger_spending_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Limits
+         * @description How much I may send through this channel.
+         */
+        get: operations["get_limits_api_v1_limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/loans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Loans
+         * @description My loans as they stand.
+         */
+        get: operations["list_loans_api_v1_loans_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/loans/{loan_id}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Schedule
+         * @description Every instalment of one of my loans, the first one first.
+         */
+        get: operations["get_schedule_api_v1_loans__loan_id__schedule_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -188,6 +594,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/login-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Login Factor
+         * @description Have logging in ask for a sent code as well, or no longer.
+         */
+        put: operations["set_login_factor_api_v1_me_login_factor_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Sessions
+         * @description The log-ins that are open.
+         */
+        get: operations["my_sessions_api_v1_me_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End one of one's log-ins, on this device or another.
+         */
+        delete: operations["end_session_api_v1_me_sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Totp
+         * @description Begin to set up an authenticator app. It counts once both its code and the one that is sent are confirmed.
+         */
+        post: operations["begin_totp_api_v1_me_totp_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Totp
+         * @description Finish setting up the authenticator app.
+         */
+        post: operations["confirm_totp_api_v1_me_totp_confirm_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Totp
+         * @description Remove the authenticator app; codes are sent from then on.
+         */
+        post: operations["remove_totp_api_v1_me_totp_remove_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notices
+         * @description What the bank has told me, newest first.
+         */
+        get: operations["list_notices_api_v1_notices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/{notice_id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read Notice
+         * @description Mark a notice as read.
+         */
+        post: operations["read_notice_api_v1_notices__notice_id__read_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portal": {
         parameters: {
             query?: never;
@@ -203,6 +769,218 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reminders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Reminders
+         * @description My reminders, the next one first.
+         */
+        get: operations["list_reminders_api_v1_reminders_get"];
+        put?: never;
+        /**
+         * Add Reminder
+         * @description Be reminded of something; when it is due a notice appears.
+         */
+        post: operations["add_reminder_api_v1_reminders_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reminders/{reminder_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Reminder
+         * @description Not be reminded after all.
+         */
+        delete: operations["cancel_reminder_api_v1_reminders__reminder_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Transfers
+         * @description My transfers and bill payments, the newest first.
+         */
+        get: operations["list_transfers_api_v1_transfers_get"];
+        put?: never;
+        /**
+         * Send
+         * @description Send money to a payee now. Where a second factor is asked for, give it to `/transfers/{id}/verify`.
+         */
+        post: operations["send_api_v1_transfers_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draft
+         * @description Draft a transfer, to be shown and confirmed within two minutes; nothing moves yet.
+         */
+        post: operations["draft_api_v1_transfers_draft_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{transfer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Transfer
+         * @description How one of my transfers stands.
+         */
+        get: operations["get_transfer_api_v1_transfers__transfer_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{transfer_id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description Agree to a draft. Where a second factor is asked for, give it to `verify`.
+         */
+        post: operations["confirm_api_v1_transfers__transfer_id__confirm_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{transfer_id}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline
+         * @description Call off a transfer that has not been posted.
+         */
+        post: operations["decline_api_v1_transfers__transfer_id__decline_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/{transfer_id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify
+         * @description Give the second factor; three wrong ones end the transfer.
+         */
+        post: operations["verify_api_v1_transfers__transfer_id__verify_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description Everybody who is told, the oldest first.
+         */
+        get: operations["list_webhooks_api_v1_webhooks_get"];
+        put?: never;
+        /**
+         * Add Webhook
+         * @description Have somebody told about events from now on.
+         */
+        post: operations["add_webhook_api_v1_webhooks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Webhook
+         * @description Tell somebody nothing any more, not even what they have missed.
+         */
+        delete: operations["remove_webhook_api_v1_webhooks__webhook_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -312,6 +1090,30 @@ export interface paths {
         patch: operations["candidates_sessions__session_id__api_offer_patch"];
         trace?: never;
     };
+    "/sessions/{session_id}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Code
+         * @description Enter the code the call asks for: beside the conversation, so that neither model nor record ever has it.
+         */
+        post: operations["enter_code_sessions__session_id__code_post"];
+        /**
+         * Cancel Code
+         * @description Do without what the code was asked for.
+         */
+        delete: operations["cancel_code_sessions__session_id__code_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/start": {
         parameters: {
             query?: never;
@@ -359,6 +1161,90 @@ export interface components {
              */
             remaining_uses: number | null;
         };
+        /**
+         * AccountDetailOut
+         * @description One's own account with its whole number.
+         */
+        AccountDetailOut: {
+            /**
+             * Available Minor
+             * @description What can be spent: the balance less what is held
+             */
+            available_minor: number;
+            /** Balance Minor */
+            balance_minor: number;
+            /** Currency */
+            currency: string;
+            /** Held Minor */
+            held_minor: number;
+            /** Id */
+            id: string;
+            /** Is Primary */
+            is_primary: boolean;
+            kind: components["schemas"]["AccountKind"];
+            /**
+             * Name
+             * @description For the screen: Savings account
+             */
+            name: string;
+            /** Number */
+            number: string;
+            /** Number Masked */
+            number_masked: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            status: components["schemas"]["AccountStatus"];
+        };
+        /**
+         * AccountKind
+         * @description What an account is for; `internal` is the bank's own.
+         * @enum {string}
+         */
+        AccountKind: "savings" | "current" | "internal";
+        /**
+         * AccountOut
+         * @description An account and what is on it.
+         */
+        AccountOut: {
+            /**
+             * Available Minor
+             * @description What can be spent: the balance less what is held
+             */
+            available_minor: number;
+            /** Balance Minor */
+            balance_minor: number;
+            /** Currency */
+            currency: string;
+            /** Held Minor */
+            held_minor: number;
+            /** Id */
+            id: string;
+            /** Is Primary */
+            is_primary: boolean;
+            kind: components["schemas"]["AccountKind"];
+            /**
+             * Name
+             * @description For the screen: Savings account
+             */
+            name: string;
+            /** Number Masked */
+            number_masked: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            status: components["schemas"]["AccountStatus"];
+        };
+        /**
+         * AccountStatus
+         * @description Whether money may move.
+         * @enum {string}
+         */
+        AccountStatus: "active" | "frozen" | "closed";
         /**
          * AgentConfigOut
          * @description An agent's card with its first words.
@@ -431,6 +1317,133 @@ export interface components {
             /** Type */
             type: string;
         };
+        /**
+         * BalanceOut
+         * @description All one has, and where.
+         */
+        BalanceOut: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountOut"][];
+            /** Available Minor */
+            available_minor: number;
+            /** Balance Minor */
+            balance_minor: number;
+            /** Currency */
+            currency: string;
+        };
+        /**
+         * BeneficiaryIn
+         * @description A payee to be saved.
+         */
+        BeneficiaryIn: {
+            /** Account Number */
+            account_number: string;
+            /**
+             * Ifsc
+             * @description The other bank's branch code; none for an account at this bank
+             */
+            ifsc?: string | null;
+            /**
+             * Name
+             * @description As the account is held
+             */
+            name: string;
+            /**
+             * Nickname
+             * @description What I call them
+             */
+            nickname: string;
+        };
+        /**
+         * BeneficiaryOut
+         * @description A saved payee.
+         */
+        BeneficiaryOut: {
+            /** Account Masked */
+            account_masked: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Ifsc */
+            ifsc: string | null;
+            /**
+             * Is New
+             * @description Still in its first day: a second factor always, and a lower limit
+             */
+            is_new: boolean;
+            /** Name */
+            name: string;
+            /** Nickname */
+            nickname: string;
+        };
+        /**
+         * BillCategory
+         * @description What a bill is for.
+         * @enum {string}
+         */
+        BillCategory: "electricity" | "water" | "gas" | "mobile" | "landline" | "internet" | "television" | "credit_card" | "insurance" | "education" | "tax";
+        /**
+         * BillOut
+         * @description A bill.
+         */
+        BillOut: {
+            /** Amount Minor */
+            amount_minor: number;
+            /** Biller Name */
+            biller_name: string;
+            category: components["schemas"]["BillCategory"];
+            /** Consumer Number Masked */
+            consumer_number_masked: string;
+            /** Currency */
+            currency: string;
+            /**
+             * Due On
+             * Format: date
+             */
+            due_on: string;
+            /** Id */
+            id: string;
+            /** Paid At */
+            paid_at: string | null;
+            /**
+             * Paid By
+             * @description Id of the transfer that paid it
+             */
+            paid_by: string | null;
+            state: components["schemas"]["BillState"];
+        };
+        /**
+         * BillPaidOut
+         * @description Which bill a transfer pays.
+         */
+        BillPaidOut: {
+            /** Biller Name */
+            biller_name: string;
+            category: components["schemas"]["BillCategory"];
+            /** Id */
+            id: string;
+        };
+        /**
+         * BillState
+         * @description Whether it is still to be paid.
+         * @enum {string}
+         */
+        BillState: "due" | "paid";
+        /**
+         * BillsOut
+         * @description Bills, and the categories there are.
+         */
+        BillsOut: {
+            /** Categories */
+            categories: components["schemas"]["BillCategory"][];
+            /** Data */
+            data: components["schemas"]["BillOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
         /** Body_login_admin_api_auth_login_admin_post */
         Body_login_admin_api_auth_login_admin_post: {
             /** Client Id */
@@ -478,6 +1491,128 @@ export interface components {
             pc_id: string;
         };
         /**
+         * CategorySpendingOut
+         * @description What went out for one purpose.
+         */
+        CategorySpendingOut: {
+            /** Category */
+            category: string;
+            /** Total Minor */
+            total_minor: number;
+        };
+        /**
+         * ChallengeOut
+         * @description A second factor that is asked for.
+         */
+        ChallengeOut: {
+            /** Challenge Id */
+            challenge_id: string;
+            /**
+             * Expires In
+             * @description Seconds to answer
+             */
+            expires_in: number;
+            /**
+             * Length
+             * @description Digits
+             */
+            length: number;
+            /**
+             * Method
+             * @description An authenticator app shows it, or it was sent
+             * @enum {string}
+             */
+            method: "totp" | "code";
+            /**
+             * Otp Required
+             * @default true
+             * @constant
+             */
+            otp_required: true;
+            /**
+             * Sent To
+             * @description Where the code went, masked
+             */
+            sent_to: string;
+        };
+        /**
+         * CodeIn
+         * @description The digits typed on the keypad.
+         */
+        CodeIn: {
+            /** Code */
+            code: string;
+        };
+        /**
+         * CodeOut
+         * @description What became of it.
+         */
+        CodeOut: {
+            /**
+             * Right
+             * @description Whether the code was right; null when it was cancelled
+             */
+            right: boolean | null;
+            /**
+             * State
+             * @description open, done, declined, expired or failed
+             */
+            state: string;
+            /** Tries Left */
+            tries_left: number;
+        };
+        /**
+         * ConfirmIn
+         * @description Agreement to a draft.
+         */
+        ConfirmIn: {
+            /**
+             * Link
+             * @description The draft's `link`: proves that what is agreed to is what was shown
+             */
+            link?: string | null;
+        };
+        /**
+         * EnrolmentIn
+         * @description Both codes: the app's and the one that was sent.
+         */
+        EnrolmentIn: {
+            /** Challenge Id */
+            challenge_id: string;
+            /**
+             * Code
+             * @description The code that was sent
+             */
+            code: string;
+            /** Enrolment Id */
+            enrolment_id: string;
+            /**
+             * Otp
+             * @description The code the app shows
+             */
+            otp: string;
+        };
+        /**
+         * EnrolmentOut
+         * @description An authenticator app to set up.
+         */
+        EnrolmentOut: {
+            /** @description A code was sent as well, so that a stolen password sets up no app */
+            challenge: components["schemas"]["ChallengeOut"];
+            /** Enrolment Id */
+            enrolment_id: string;
+            /**
+             * Otpauth Uri
+             * @description For a QR code
+             */
+            otpauth_uri: string;
+            /**
+             * Secret
+             * @description Base32, for typing
+             */
+            secret: string;
+        };
+        /**
          * ErrorOut
          * @description What went wrong and what to do.
          */
@@ -494,6 +1629,22 @@ export interface components {
             status_code: number;
             /** Timestamp */
             timestamp: string;
+        };
+        /**
+         * Event
+         * @description What others can be told about.
+         * @enum {string}
+         */
+        Event: "transaction.completed" | "balance.updated" | "password.failed" | "transfer.initiated";
+        /**
+         * FailureOut
+         * @description Why money did not move.
+         */
+        FailureOut: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
         };
         /**
          * HealthOut
@@ -533,20 +1684,210 @@ export interface components {
             urls: string[];
         };
         /**
+         * InboxOut
+         * @description The texts of the last minutes, the newest first.
+         */
+        InboxOut: {
+            /** Data */
+            data: components["schemas"]["TextOut"][];
+        };
+        /**
+         * InstalmentOut
+         * @description One monthly instalment.
+         */
+        InstalmentOut: {
+            /** Balance After Minor */
+            balance_after_minor: number;
+            /**
+             * Due On
+             * Format: date
+             */
+            due_on: string;
+            /** Emi Minor */
+            emi_minor: number;
+            /** Interest Minor */
+            interest_minor: number;
+            /** N */
+            n: number;
+            /** Paid */
+            paid: boolean;
+            /** Principal Minor */
+            principal_minor: number;
+        };
+        /**
+         * LedgerLineOut
+         * @description One line of a statement.
+         */
+        LedgerLineOut: {
+            /** Account Id */
+            account_id: string;
+            /**
+             * Amount Minor
+             * @description Positive came in, negative went out
+             */
+            amount_minor: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Balance After Minor */
+            balance_after_minor: number;
+            /** Category */
+            category: string | null;
+            /** Counterparty */
+            counterparty: string;
+            /** Currency */
+            currency: string;
+            /** Description */
+            description: string;
+            /** Entry Id */
+            entry_id: number;
+            kind: components["schemas"]["PostingKind"];
+            /** Posting Id */
+            posting_id: string;
+        };
+        /**
+         * LimitsOut
+         * @description How much may be sent through this channel.
+         */
+        LimitsOut: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "voice" | "web" | "api" | "assistant" | "system";
+            /** Currency */
+            currency: string;
+            /** Left Today Minor */
+            left_today_minor: number;
+            /**
+             * New Payee Minor
+             * @description Most that may go to a payee in its first day
+             */
+            new_payee_minor: number;
+            /** Per Day Minor */
+            per_day_minor: number;
+            /** Per Transfer Minor */
+            per_transfer_minor: number;
+            /**
+             * Second Factor Above Minor
+             * @description More than this asks for a second factor
+             */
+            second_factor_above_minor: number;
+            /** Used Today Minor */
+            used_today_minor: number;
+        };
+        /**
+         * LoanKind
+         * @description What the money is for.
+         * @enum {string}
+         */
+        LoanKind: "home" | "personal" | "car" | "education" | "gold";
+        /**
+         * LoanOut
+         * @description A loan as it stands.
+         */
+        LoanOut: {
+            /**
+             * Annual Rate Percent
+             * @description Exact decimal, e.g. 8.50
+             */
+            annual_rate_percent: string;
+            /** Currency */
+            currency: string;
+            /** Emi Minor */
+            emi_minor: number;
+            /** Id */
+            id: string;
+            /** Instalments Left */
+            instalments_left: number;
+            kind: components["schemas"]["LoanKind"];
+            /** Months */
+            months: number;
+            /**
+             * Next Due On
+             * @description None when it is paid off
+             */
+            next_due_on: string | null;
+            /** Outstanding Minor */
+            outstanding_minor: number;
+            /** Principal Minor */
+            principal_minor: number;
+        };
+        /**
+         * LoginFactor
+         * @description What logging in takes besides the password.
+         * @enum {string}
+         */
+        LoginFactor: "code";
+        /**
+         * LoginFactorIn
+         * @description What logging in shall take besides the password.
+         */
+        LoginFactorIn: {
+            login_factor: components["schemas"]["LoginFactor"] | null;
+            /** Password */
+            password: string;
+        };
+        /**
          * MeOut
          * @description Whoever is logged in.
          */
         MeOut: {
+            /**
+             * Customer Id
+             * @description Their customer at the bank; a portal guest's is made at its first use
+             */
+            customer_id: string | null;
+            /** Email */
+            email: string | null;
             /** Id */
             id: string;
+            /**
+             * Kyc Status
+             * @description pending, verified or rejected
+             */
+            kyc_status: string | null;
             /** Name */
             name: string | null;
             /** Offline Speech */
             offline_speech: boolean;
+            /**
+             * Phone
+             * @description Masked
+             */
+            phone: string | null;
             /** Remaining Uses */
             remaining_uses: number | null;
             /** Role */
             role: string;
+            second_factor: components["schemas"]["SecondFactorOut"];
+        };
+        /**
+         * MessageOut
+         * @description What was done.
+         */
+        MessageOut: {
+            /** Message */
+            message: string;
+        };
+        /**
+         * NoticeOut
+         * @description A message of the bank to the customer.
+         */
+        NoticeOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /** Read At */
+            read_at: string | null;
+            /** Text */
+            text: string;
         };
         /**
          * OfferIn
@@ -580,15 +1921,140 @@ export interface components {
             /** Otp Code */
             otp_code: string;
         };
+        /** PageOut[AccountOut] */
+        PageOut_AccountOut_: {
+            /** Data */
+            data: components["schemas"]["AccountOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[BeneficiaryOut] */
+        PageOut_BeneficiaryOut_: {
+            /** Data */
+            data: components["schemas"]["BeneficiaryOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[InstalmentOut] */
+        PageOut_InstalmentOut_: {
+            /** Data */
+            data: components["schemas"]["InstalmentOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[LedgerLineOut] */
+        PageOut_LedgerLineOut_: {
+            /** Data */
+            data: components["schemas"]["LedgerLineOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[LoanOut] */
+        PageOut_LoanOut_: {
+            /** Data */
+            data: components["schemas"]["LoanOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[NoticeOut] */
+        PageOut_NoticeOut_: {
+            /** Data */
+            data: components["schemas"]["NoticeOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[RecordOut] */
+        PageOut_RecordOut_: {
+            /** Data */
+            data: components["schemas"]["RecordOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[ReminderOut] */
+        PageOut_ReminderOut_: {
+            /** Data */
+            data: components["schemas"]["ReminderOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[TransferOut] */
+        PageOut_TransferOut_: {
+            /** Data */
+            data: components["schemas"]["TransferOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[WebhookOut] */
+        PageOut_WebhookOut_: {
+            /** Data */
+            data: components["schemas"]["WebhookOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
         /**
-         * PasswordLoginIn
-         * @description A customer's name (e-mail, phone or user name) and password.
+         * PaginationOut
+         * @description Where in a list a page lies.
          */
-        PasswordLoginIn: {
+        PaginationOut: {
+            /** Page */
+            page: number;
+            /** Pages */
+            pages: number;
+            /** Per Page */
+            per_page: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * PasswordChangeIn
+         * @description A new password, and the current one.
+         */
+        PasswordChangeIn: {
+            /** Current Password */
+            current_password: string;
+            /** New Password */
+            new_password: string;
+        };
+        /**
+         * PasswordIn
+         * @description One's password once more: a token alone must not change how one logs in.
+         */
+        PasswordIn: {
             /** Password */
             password: string;
+        };
+        /**
+         * PasswordLoginIn
+         * @description A person's user name, e-mail address or phone number (in any of the three fields), and password.
+         */
+        PasswordLoginIn: {
+            /** Email */
+            email?: string | null;
+            /** Password */
+            password: string;
+            /** Phone */
+            phone?: string | null;
             /** Username */
-            username: string;
+            username?: string | null;
+        };
+        /**
+         * PayBillIn
+         * @description A due bill to be paid in full.
+         */
+        PayBillIn: {
+            /**
+             * Account Id
+             * @description Where it comes from; else the primary account
+             */
+            account_id?: string | null;
+            /** Bill Id */
+            bill_id: string;
+        };
+        /**
+         * PayeeOut
+         * @description Whom a transfer goes to.
+         */
+        PayeeOut: {
+            /** Account Masked */
+            account_masked: string;
+            /** Id */
+            id: string;
+            /** Ifsc */
+            ifsc: string | null;
+            /** Name */
+            name: string;
+            /** Nickname */
+            nickname: string;
         };
         /**
          * PortalOut
@@ -610,6 +2076,208 @@ export interface components {
             product: string;
         };
         /**
+         * PostingKind
+         * @description What moved the money; `forward` brings a balance in and is no transaction of the customer's.
+         * @enum {string}
+         */
+        PostingKind: "forward" | "income" | "payment" | "transfer" | "fee" | "bill" | "loan" | "reversal";
+        /**
+         * RecordOut
+         * @description One act on record.
+         */
+        RecordOut: {
+            /**
+             * Action Json
+             * @description What was done: act, subject, details
+             */
+            action_json: {
+                [key: string]: unknown;
+            };
+            /** Call Id */
+            call_id: string | null;
+            /** Channel */
+            channel: string;
+            /**
+             * Command Text
+             * @description What they said or asked for, where that is kept
+             */
+            command_text: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Hash */
+            hash: string;
+            /** Id */
+            id: string;
+            /** Result */
+            result: string;
+            /** Role */
+            role: string;
+            /**
+             * Seq
+             * @description Its place in the chain
+             */
+            seq: number;
+            /**
+             * User Id
+             * @description Who did it: a user, a portal code, or system
+             */
+            user_id: string;
+        };
+        /**
+         * RefreshIn
+         * @description A refresh token; the pages send it as a cookie instead.
+         */
+        RefreshIn: {
+            /** Refresh Token */
+            refresh_token?: string | null;
+        };
+        /**
+         * ReminderIn
+         * @description Something to be reminded of.
+         */
+        ReminderIn: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** @default none */
+            repeats: components["schemas"]["Repeats"];
+            /** Text */
+            text: string;
+        };
+        /**
+         * ReminderOut
+         * @description A reminder.
+         */
+        ReminderOut: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Id */
+            id: string;
+            repeats: components["schemas"]["Repeats"];
+            state: components["schemas"]["ReminderState"];
+            /** Text */
+            text: string;
+        };
+        /**
+         * ReminderState
+         * @description Whether it is still to come.
+         * @enum {string}
+         */
+        ReminderState: "scheduled" | "fired" | "cancelled";
+        /**
+         * Repeats
+         * @description How often it comes back.
+         * @enum {string}
+         */
+        Repeats: "none" | "daily" | "weekly" | "monthly";
+        /**
+         * SecondFactorIn
+         * @description The code for a log-in's second factor.
+         */
+        SecondFactorIn: {
+            /** Challenge Id */
+            challenge_id: string;
+            /** Otp */
+            otp: string;
+        };
+        /**
+         * SecondFactorOut
+         * @description What somebody is asked for besides the password.
+         */
+        SecondFactorOut: {
+            /** @description `code`: logging in sends one */
+            login_factor: components["schemas"]["LoginFactor"] | null;
+            /**
+             * Totp
+             * @description An authenticator app is set up: it is asked for at every log-in
+             */
+            totp: boolean;
+        };
+        /**
+         * SessionOut
+         * @description A log-in.
+         */
+        SessionOut: {
+            /**
+             * Current
+             * @description The one that asks
+             */
+            current: boolean;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Renewed At
+             * Format: date-time
+             */
+            renewed_at: string;
+        };
+        /**
+         * SessionsOut
+         * @description Log-ins, the newest first.
+         */
+        SessionsOut: {
+            /** Data */
+            data: components["schemas"]["SessionOut"][];
+        };
+        /**
+         * SourceOut
+         * @description Where a transfer comes from.
+         */
+        SourceOut: {
+            /** Id */
+            id: string;
+            kind: components["schemas"]["AccountKind"];
+            /** Number Masked */
+            number_masked: string;
+        };
+        /**
+         * SpendingOut
+         * @description What went out to others in a time.
+         */
+        SpendingOut: {
+            /**
+             * By Category
+             * @description The largest first
+             */
+            by_category: components["schemas"]["CategorySpendingOut"][];
+            /** Count */
+            count: number;
+            /** Currency */
+            currency: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Total Minor */
+            total_minor: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
          * StartIn
          * @description What the page wants: `{"body": {"agent_type": "banking"}}`.
          */
@@ -628,6 +2296,12 @@ export interface components {
             /** Sessionid */
             sessionId: string;
         };
+        /**
+         * State
+         * @description How far a transfer has come; `confirmed` is seen by nobody outside the transaction that executes it.
+         * @enum {string}
+         */
+        State: "drafted" | "confirmed" | "challenged" | "posted" | "declined" | "expired" | "failed";
         /**
          * StateOut
          * @description A yes or no with its reason.
@@ -648,6 +2322,19 @@ export interface components {
             status: string;
         };
         /**
+         * TextOut
+         * @description A text message.
+         */
+        TextOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * TokenOut
          * @description An access token.
          */
@@ -664,6 +2351,238 @@ export interface components {
              * @default bearer
              */
             token_type: string;
+        };
+        /**
+         * TokensOut
+         * @description An access token and what renews it.
+         */
+        TokensOut: {
+            /** Access Token */
+            access_token: string;
+            /**
+             * Expires In
+             * @description Seconds until it expires
+             */
+            expires_in: number;
+            /**
+             * Must Change Password
+             * @description The token opens nothing but the change of the password
+             * @default false
+             */
+            must_change_password: boolean;
+            /**
+             * Otp Required
+             * @default false
+             * @constant
+             */
+            otp_required: false;
+            /**
+             * Refresh Token
+             * @description Good for one renewal; null where the page keeps it as a cookie
+             */
+            refresh_token: string | null;
+            /** Session Id */
+            session_id: string;
+            /**
+             * Token Type
+             * @default bearer
+             */
+            token_type: string;
+        };
+        /**
+         * TransferChallengeOut
+         * @description A second factor that is being asked for.
+         */
+        TransferChallengeOut: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: string;
+            /** Length */
+            length: number;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "totp" | "code";
+            /**
+             * Sent To
+             * @description Masked; empty for an authenticator app
+             */
+            sent_to: string;
+            /** Tries Left */
+            tries_left: number;
+        };
+        /**
+         * TransferIn
+         * @description Money to one of the customer's payees.
+         */
+        TransferIn: {
+            /**
+             * Account Id
+             * @description Where it comes from; else the primary account
+             */
+            account_id?: string | null;
+            /** Amount */
+            amount?: (number | string) | null;
+            /** Amount Minor */
+            amount_minor?: number | null;
+            /** Beneficiary Id */
+            beneficiary_id: string;
+            /**
+             * Mode
+             * @description How it travels to another bank; IMPS if not said
+             */
+            mode?: ("IMPS" | "NEFT") | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * TransferOut
+         * @description A transfer or bill payment, from draft to its end.
+         */
+        TransferOut: {
+            account: components["schemas"]["SourceOut"];
+            /** Amount Minor */
+            amount_minor: number;
+            /** Balance After Minor */
+            balance_after_minor: number | null;
+            /** @description None for a payee */
+            bill: components["schemas"]["BillPaidOut"] | null;
+            /** @description Set while a second factor is asked for */
+            challenge: components["schemas"]["TransferChallengeOut"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Currency */
+            currency: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            failure: components["schemas"]["FailureOut"] | null;
+            /** Id */
+            id: string;
+            /**
+             * Link
+             * @description Stands for all that was drafted; send it back with the confirmation
+             */
+            link: string;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "IMPS" | "NEFT" | "BOOK" | "BILL";
+            /** Note */
+            note: string;
+            /** @description None for a bill */
+            payee: components["schemas"]["PayeeOut"] | null;
+            /** Posted At */
+            posted_at: string | null;
+            /** Posting Id */
+            posting_id: string | null;
+            /**
+             * Read Back
+             * @description What will happen or has happened, for the screen; made from the record
+             */
+            read_back: string;
+            state: components["schemas"]["State"];
+        };
+        /**
+         * VerdictOut
+         * @description Whether the newest records are as they were written.
+         */
+        VerdictOut: {
+            /** Checked */
+            checked: number;
+            /**
+             * First Broken
+             * @description Place of the first record that is not as it was written
+             */
+            first_broken: number | null;
+            /**
+             * Heads
+             * @description Signed heads the chain was held against
+             */
+            heads: number;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Public Key
+             * @description Ed25519 key that the heads are signed with, base64
+             */
+            public_key: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * VerifyIn
+         * @description The second factor.
+         */
+        VerifyIn: {
+            /** Code */
+            code: string;
+        };
+        /**
+         * WebhookIn
+         * @description Somebody to be told.
+         */
+        WebhookIn: {
+            /** Events */
+            events: components["schemas"]["Event"][];
+            /**
+             * Secret
+             * @description Never shown again. X-Parley-Signature: t=<Unix time>,v1=<HMAC-SHA256 of t.body with it, hex>
+             */
+            secret: string;
+            /**
+             * Url
+             * @description Where to POST to; https
+             */
+            url: string;
+        };
+        /**
+         * WebhookOut
+         * @description Somebody who is told, and how that goes.
+         */
+        WebhookOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Disabled At
+             * @description Since when it is told nothing: it was gone, or failed for a day
+             */
+            disabled_at: string | null;
+            /** Events */
+            events: components["schemas"]["Event"][];
+            /** Id */
+            id: string;
+            /**
+             * Last Error
+             * @description Why the last try failed
+             */
+            last_error: string | null;
+            /** Last Success At */
+            last_success_at: string | null;
+            /**
+             * Pending
+             * @description Events it has yet to take
+             */
+            pending: number;
+            /** Url */
+            url: string;
         };
     };
     responses: never;
@@ -794,6 +2713,48 @@ export interface operations {
             };
         };
     };
+    change_password_api_auth_change_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
     login_admin_api_auth_login_admin_post: {
         parameters: {
             query?: never;
@@ -813,7 +2774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenOut"];
+                    "application/json": components["schemas"]["TokensOut"] | components["schemas"]["ChallengeOut"];
                 };
             };
             /** @description Client Error */
@@ -885,7 +2846,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshIn"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
@@ -998,7 +2963,219 @@ export interface operations {
             };
         };
     };
-    login_customer_api_v1_auth_login_post: {
+    list_accounts_api_v1_accounts_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_AccountOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_account_api_v1_accounts__account_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDetailOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    records_api_v1_audit_logs_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                /** @description What was done, such as transfer.posted */
+                act?: string | null;
+                /** @description Whose money or data it concerned */
+                customer?: string | null;
+                /** @description The call it was done in */
+                call?: string | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_RecordOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    verify_api_v1_audit_logs_verify_get: {
+        parameters: {
+            query?: {
+                last?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    change_password_api_v1_auth_change_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    login_api_v1_auth_login_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1017,7 +3194,642 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenOut"];
+                    "application/json": components["schemas"]["TokensOut"] | components["schemas"]["ChallengeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    logout_api_v1_auth_logout_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    refresh_token_api_v1_auth_refresh_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    second_factor_api_v1_auth_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_balance_api_v1_balance_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_beneficiaries_api_v1_beneficiaries_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_BeneficiaryOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    add_beneficiary_api_v1_beneficiaries_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeneficiaryIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BeneficiaryOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    remove_beneficiary_api_v1_beneficiaries__beneficiary_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                beneficiary_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_bills_api_v1_bills_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["BillState"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    pay_bill_api_v1_bills_pay_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Names this request: the same key and body are answered the same, and carried out once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PayBillIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Nothing has moved yet: a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    inbox_api_v1_inbox_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    statement_api_v1_ledger_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                /** @description Only so many, the newest; as per_page */
+                limit?: number | null;
+                /** @description One account; else all of them together */
+                account_id?: string | null;
+                category?: string | null;
+                direction?: ("in" | "out") | null;
+                since?: string | null;
+                /** @description Before this moment; of a date, to the end of that day in India */
+                until?: string | null;
+                /** @description Part of the description or of the other side's name */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_LedgerLineOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    spending_api_v1_ledger_spending_get: {
+        parameters: {
+            query?: {
+                /** @description From then on; else from the first of this month in India */
+                since?: string | null;
+                /** @description Before then; else now */
+                until?: string | null;
+                category?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpendingOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_limits_api_v1_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_loans_api_v1_loans_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_LoanOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_schedule_api_v1_loans__loan_id__schedule_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path: {
+                loan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_InstalmentOut_"];
                 };
             };
             /** @description Client Error */
@@ -1078,6 +3890,329 @@ export interface operations {
             };
         };
     };
+    set_login_factor_api_v1_me_login_factor_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginFactorIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    my_sessions_api_v1_me_sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    end_session_api_v1_me_sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    begin_totp_api_v1_me_totp_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    confirm_totp_api_v1_me_totp_confirm_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolmentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    remove_totp_api_v1_me_totp_remove_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_notices_api_v1_notices_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_NoticeOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    read_notice_api_v1_notices__notice_id__read_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notice_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
     portal_api_v1_portal_get: {
         parameters: {
             query?: never;
@@ -1095,6 +4230,582 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PortalOut"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_reminders_api_v1_reminders_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["ReminderState"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_ReminderOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    add_reminder_api_v1_reminders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReminderIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReminderOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    cancel_reminder_api_v1_reminders__reminder_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reminder_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_transfers_api_v1_transfers_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["State"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_TransferOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    send_api_v1_transfers_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Names this request: the same key and body are answered the same, and carried out once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Nothing has moved yet: a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    draft_api_v1_transfers_draft_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Names this request: the same key and body are answered the same, and carried out once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_transfer_api_v1_transfers__transfer_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    confirm_api_v1_transfers__transfer_id__confirm_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Names this request: the same key and body are answered the same, and carried out once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConfirmIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Nothing has moved yet: a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    decline_api_v1_transfers__transfer_id__decline_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    verify_api_v1_transfers__transfer_id__verify_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Names this request: the same key and body are answered the same, and carried out once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Nothing has moved yet: a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_webhooks_api_v1_webhooks_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_WebhookOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    add_webhook_api_v1_webhooks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    remove_webhook_api_v1_webhooks__webhook_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -1334,6 +5045,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    enter_code_sessions__session_id__code_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    cancel_code_sessions__session_id__code_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeOut"];
                 };
             };
             /** @description Client Error */

@@ -1,5 +1,6 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
+import { setNonce } from "get-nonce";
 import { useState } from "react";
 import { BrowserRouter } from "react-router";
 
@@ -9,6 +10,7 @@ import { cssVariables, theme } from "./theme";
 
 /** The server puts a fresh nonce into the page, without which the policy refuses the library's style elements. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
+setNonce(nonce); // Dialogs keep the page behind them from scrolling by a style element of their own.
 
 export function App() {
   const [queryClient] = useState(createQueryClient);

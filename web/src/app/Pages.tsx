@@ -3,6 +3,7 @@ import { Route, Routes } from "react-router";
 
 import { AgentsPage } from "../portal/AgentsPage";
 import { CodePage } from "../portal/CodePage";
+import { LoginPage } from "../portal/LoginPage";
 import { PortalLayout } from "../portal/PortalLayout";
 import { NotFoundPage } from "./FaultPages";
 import { Shell } from "./Shell";
@@ -11,6 +12,8 @@ import { Shell } from "./Shell";
 const ReadyPage = lazy(() => import("../portal/ReadyPage"));
 const CallPage = lazy(() => import("../call/CallPage"));
 const AfterPage = lazy(() => import("../portal/AfterPage"));
+const BankPages = lazy(() => import("../bank/BankPages"));
+const ProfilePage = lazy(() => import("../portal/ProfilePage"));
 
 /** Every address of the site. */
 export function Pages() {
@@ -18,11 +21,14 @@ export function Pages() {
     <Routes>
       <Route element={<Shell />}>
         <Route index element={<CodePage />} />
+        <Route path="login" element={<LoginPage />} />
         <Route element={<PortalLayout />}>
           <Route path="agents" element={<AgentsPage />} />
           <Route path="agents/:agentId/ready" element={<ReadyPage />} />
           <Route path="call/:agentId" element={<CallPage />} />
           <Route path="after" element={<AfterPage />} />
+          <Route path="bank/*" element={<BankPages />} />
+          <Route path="profile" element={<ProfilePage />} />
         </Route>
         <Route path="*" element={<NotFoundPage />} />
       </Route>

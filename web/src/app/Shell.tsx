@@ -13,7 +13,7 @@ import { IconMoon, IconSun } from "@tabler/icons-react";
 import { Suspense, useMemo, useState } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 
-import { HeaderSlots } from "../components/HeaderSlot";
+import { ShellSlots } from "../components/ShellSlot";
 import { Mark } from "../components/Mark";
 import { PageBoundary } from "./FaultPages";
 import classes from "./Shell.module.css";
@@ -24,9 +24,10 @@ export function Shell() {
   const inCall = pathname.startsWith("/call/");
   const [title, setTitle] = useState<HTMLElement | null>(null);
   const [tools, setTools] = useState<HTMLElement | null>(null);
-  const slots = useMemo(() => ({ title, tools }), [title, tools]);
+  const [dock, setDock] = useState<HTMLElement | null>(null);
+  const slots = useMemo(() => ({ title, tools, dock }), [title, tools, dock]);
   return (
-    <HeaderSlots value={slots}>
+    <ShellSlots value={slots}>
       <div className={classes.shell} data-in-call={inCall || undefined}>
         <a className="skip" href="#main">
           Skip to the content
@@ -42,7 +43,7 @@ export function Shell() {
             </Anchor>
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <div ref={setTools} />
+            <div ref={setTools} className={classes.tools} />
             <SchemeToggle />
           </Group>
         </header>
@@ -53,8 +54,9 @@ export function Shell() {
             </Suspense>
           </PageBoundary>
         </main>
+        <div ref={setDock} className={classes.dock} />
       </div>
-    </HeaderSlots>
+    </ShellSlots>
   );
 }
 

@@ -3,7 +3,7 @@ import { useInterval } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 
 import { duration } from "../components/format";
-import { HeaderSlot } from "../components/HeaderSlot";
+import { ShellSlot } from "../components/ShellSlot";
 import classes from "./CallBar.module.css";
 import type { CallState, LiveCall } from "./live-call";
 import { qualityInWords, type Grade } from "./quality";
@@ -12,17 +12,17 @@ import { qualityInWords, type Grade } from "./quality";
 export function CallBar({ call, state }: { call: LiveCall; state: CallState }) {
   return (
     <>
-      <HeaderSlot place="title">
+      <ShellSlot place="title">
         <Title order={1} fz="lg" lineClamp={1}>
           {call.agent.name}
         </Title>
-      </HeaderSlot>
-      <HeaderSlot place="tools">
+      </ShellSlot>
+      <ShellSlot place="tools">
         <Group gap="sm" wrap="nowrap">
           <Line state={state} />
           <Elapsed since={state.startedAt} />
         </Group>
-      </HeaderSlot>
+      </ShellSlot>
     </>
   );
 }
@@ -50,7 +50,7 @@ function Line({ state }: { state: CallState }) {
   );
 }
 
-function Elapsed({ since }: { since: number | null }) {
+export function Elapsed({ since }: { since: number | null }) {
   const [now, setNow] = useState(() => Date.now());
   const { start, stop } = useInterval(() => setNow(Date.now()), 1000);
   useEffect(() => {

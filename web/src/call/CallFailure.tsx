@@ -11,6 +11,7 @@ const LABELS: Record<Remedy, string> = {
   "type-instead": "Type instead",
   "choose-agent": "Choose another assistant",
   "enter-code": "Enter a code",
+  "log-in": "Log in again",
 };
 
 /** What went wrong, and what to do: the first remedy is the one to try first. */

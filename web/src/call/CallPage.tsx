@@ -1,14 +1,12 @@
-import { PipecatClientAudio, PipecatClientProvider } from "@pipecat-ai/client-react";
-import { createStore } from "jotai";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { Navigate, useNavigate, useParams } from "react-router";
 
+import { session, type LoginState } from "../api/session";
 import { usePortal } from "../portal/PortalContext";
-import { session } from "../portal/session";
 import { CallBar } from "./CallBar";
 import { CallFailure } from "./CallFailure";
 import classes from "./CallPage.module.css";
-import { CardsAside } from "./Cards";
+import { CallAside } from "./Cards";
 import { ConversationView } from "./ConversationView";
 import { Dock } from "./Dock";
 import type { Remedy } from "./failures";
@@ -25,7 +23,7 @@ export default function CallPage() {
 
 function Call({ call }: { call: LiveCall }) {
   const state = useSyncExternalStore(call.subscribe, call.snapshot);
-  const [store] = useState(createStore);
+  const { setCall } = usePortal();
   const navigate = useNavigate();
 
   useEffect(() => {
@@ -37,30 +35,30 @@ function Call({ call }: { call: LiveCall }) {
     const act = (remedy: Remedy) => {
       if (remedy === "retry") return void call.retry();
       call.microphone.close();
-      if (remedy === "enter-code") session.end();
-      void navigate(remedy === "enter-code" ? "/" : "/agents", {
-        replace: true,
-        state: state.failure?.kind === "session-expired" ? { reason: "expired" } : null,
-      });
+      setCall(null);
+      if (remedy !== "enter-code" && remedy !== "log-in") return void navigate("/agents", { replace: true });
+      const door = session.kind === "customer" ? "/login" : "/";
+      const login: LoginState = state.failure?.kind === "session-expired" ? { reason: "expired" } : {};
+      session.end();
+      void navigate(door, { replace: true, state: login });
     };
     return <CallFailure key={state.failure.kind} failure={state.failure} act={act} />;
   }
+  const { draft, done } = state.acts;
+  const aside = draft !== null || done.length > 0 || state.cards.length > 0;
   return (
-    <PipecatClientProvider client={call.client} jotaiStore={store}>
-      <PipecatClientAudio />
-      <div className={classes.page}>
-        <CallBar call={call} state={state} />
-        <div className={state.cards.length > 0 ? `${classes.middle} ${classes.withCards}` : classes.middle}>
-          <ConversationView
-            conversation={state.conversation}
-            phase={state.phase}
-            agentName={call.agent.name}
-            trySaying={call.agent.try_saying}
-          />
-          {state.cards.length > 0 && <CardsAside cards={state.cards} />}
-        </div>
-        <Dock call={call} state={state} />
+    <div className={classes.page}>
+      <CallBar call={call} state={state} />
+      <div className={aside ? `${classes.middle} ${classes.withCards}` : classes.middle}>
+        <ConversationView
+          conversation={state.conversation}
+          phase={state.phase}
+          agentName={call.agent.name}
+          trySaying={call.agent.try_saying}
+        />
+        {aside && <CallAside cards={state.cards} acts={state.acts} />}
       </div>
-    </PipecatClientProvider>
+      <Dock call={call} state={state} />
+    </div>
   );
 }

@@ -1,14 +1,23 @@
-import { Card as Surface, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Card as Surface, Stack, Table, Text, Title } from "@mantine/core";
+import { Link } from "react-router";
 
 import { day, money } from "../components/format";
-import type { BalanceCard, Card, TransactionsCard } from "./cards";
+import type { Acts } from "./acts";
+import type { BalanceCard, Card, ListCard, TransactionsCard } from "./cards";
 import classes from "./Cards.module.css";
+import { DoneCard, DraftCard } from "./DraftCard";
 
-/** What the call touches, beside what is said. */
-export function CardsAside({ cards }: { cards: readonly Card[] }) {
+/** What the call touches, beside what is said: first what waits for the caller, then what was done. */
+export function CallAside({ cards, acts }: { cards: readonly Card[]; acts: Acts }) {
   return (
     <aside className={classes.aside} aria-label="What this call is about" tabIndex={0}>
-      <CardList cards={cards} />
+      <Stack gap="md">
+        {acts.draft && <DraftCard key={acts.draft.id} draft={acts.draft} />}
+        {acts.done.map((done) => (
+          <DoneCard key={done.id} done={done} />
+        ))}
+        <CardList cards={cards} />
+      </Stack>
     </aside>
   );
 }
@@ -18,7 +27,9 @@ export function CardList({ cards }: { cards: readonly Card[] }) {
     <Stack gap="md">
       {cards.map((card) => (
         <Surface key={`${card.kind} ${card.account}`} withBorder padding="md" radius="lg" className={classes.card}>
-          {card.kind === "balance" ? <Balance card={card} /> : <Transactions card={card} />}
+          {card.kind === "balance" && <Balance card={card} />}
+          {card.kind === "transactions" && <Transactions card={card} />}
+          {card.kind === "list" && <Listed card={card} />}
         </Surface>
       ))}
     </Stack>
@@ -83,3 +94,45 @@ function Transactions({ card }: { card: TransactionsCard }) {
     </>
   );
 }
+
+function Listed({ card }: { card: ListCard }) {
+  return (
+    <>
+      <Title order={2} fz="md" fw={600} mb={4}>
+        {card.title}
+      </Title>
+      {card.lines.length === 0 ? (
+        <Text>There are none.</Text>
+      ) : (
+        <ul className={classes.list}>
+          {card.lines.map((line, index) => (
+            <li key={`${line.what} ${index}`}>
+              <span className={classes.description}>
+                {line.what}
+                {line.detail && (
+                  <Text component="span" display="block" fz="xs" c="dimmed">
+                    {line.detail}
+                  </Text>
+                )}
+              </span>
+              {line.amount_minor !== null && (
+                <span className={classes.amount}>{money(line.amount_minor, line.currency)}</span>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Anchor component={Link} to={`/bank/${PAGES[card.account]}`} py={8}>
+        See more
+      </Anchor>
+    </>
+  );
+}
+
+const PAGES: Record<ListCard["account"], string> = {
+  bills: "bills",
+  loans: "loans",
+  payees: "payees",
+  reminders: "reminders",
+  spending: "statement",
+};

@@ -170,7 +170,7 @@ function callerStatus(call: LiveCall, state: CallState): string {
   return state.callerSpeaking ? "Speaking" : "Mic on";
 }
 
-function agentStatus(state: CallState): string {
+export function agentStatus(state: CallState): string {
   if (state.phase === "connecting") return "Connecting";
   if (state.agentSpeaking) return "Speaking";
   return state.thinking ? "Thinking" : "Listening";

@@ -25,6 +25,56 @@ describe("cards", () => {
     { ...balance, currency: "rupees" },
   ])("%j is no card", (value) => expect(parseCard(value)).toBeNull());
 
+  test("lists of the bank become lines, with an amount where there is one", () => {
+    const bill = { id: "bil_1", biller_name: "Sunrise Power", category: "electricity", amount_minor: 128_000 };
+    expect(
+      parseCard({
+        kind: "bills",
+        account: "all",
+        bills: [{ ...bill, currency: "INR", due_on: "2026-11-28" }, { ...bill, due_on: 5 }, "bill", null],
+      }),
+    ).toEqual({
+      kind: "list",
+      account: "bills",
+      title: "Bills to pay",
+      lines: [{ what: "Sunrise Power", detail: `by ${day("2026-11-28")}`, amount_minor: 128_000, currency: "INR" }],
+    });
+    expect(
+      parseCard({
+        kind: "payees",
+        account: "all",
+        payees: [
+          { nickname: "Ravi", name: "Ravi Kumar", tail: "0003" },
+          { nickname: "Mom", name: "Mom", tail: "0004" },
+        ],
+      }),
+    ).toMatchObject({
+      lines: [
+        { what: "Ravi", detail: "Ravi Kumar ••••0003", amount_minor: null },
+        { what: "Mom", detail: "••••0004", amount_minor: null },
+      ],
+    });
+    expect(
+      parseCard({
+        kind: "spending",
+        account: "all",
+        period: "last month",
+        total_minor: 300,
+        currency: "INR",
+        categories: [{ category: "credit_card", amount_minor: 300 }],
+      }),
+    ).toMatchObject({
+      title: "Spent last month",
+      lines: [
+        { what: "In all", amount_minor: 300 },
+        { what: "Credit card", amount_minor: 300 },
+      ],
+    });
+    expect(parseCard({ kind: "loans", account: "all", loans: [] })).toMatchObject({ title: "Loans", lines: [] });
+    expect(parseCard({ kind: "reminders", account: "all" })).toBeNull();
+    expect(parseCard({ kind: "constructor", account: "all" })).toBeNull();
+  });
+
   test("the newest comes first and replaces the one about the same thing", () => {
     const old = parseCard(balance) as Card;
     const other = parseCard({ ...balance, account: "current" }) as Card;

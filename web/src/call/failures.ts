@@ -1,7 +1,7 @@
 import { ApiError } from "../api/errors";
 
 /** What a person can do about something that went wrong. */
-export type Remedy = "retry" | "type-instead" | "choose-agent" | "enter-code" | "call-again";
+export type Remedy = "retry" | "type-instead" | "choose-agent" | "enter-code" | "log-in" | "call-again";
 
 export interface Failure {
   kind: string;
@@ -54,8 +54,8 @@ export function callFailure(error: unknown): Failure {
       return {
         kind: "session-expired",
         title: "You have been logged out",
-        advice: "Your session has ended. Enter your code again to go on.",
-        remedies: ["enter-code"],
+        advice: "Your session has ended. Log in again to go on.",
+        remedies: ["log-in"],
       };
     case 403:
       return error.code === "code_used_up"

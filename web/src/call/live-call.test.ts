@@ -34,7 +34,7 @@ describe("starting", () => {
     await typedCall().start();
     expect(asked).toEqual([
       { method: "POST", path: "/api/agents/access", body: { agent_type: "banking" } },
-      { method: "POST", path: "/start", body: { transport: "webrtc", body: { agent_type: "banking" } } },
+      { method: "POST", path: "/start", body: { body: { agent_type: "banking" } } },
     ]);
   });
 
@@ -70,7 +70,10 @@ describe("starting", () => {
     [refusal(401, "token_expired"), "session-expired"],
     ["no answer" as const, "unreachable"],
   ])("%j is told as %s", async (reply, kind) => {
-    serve({ "POST /api/agents/access": [reply] });
+    serve({
+      "POST /api/agents/access": [reply],
+      "POST /api/v1/auth/refresh-token": [refusal(401, "refresh_refused")],
+    });
     const call = typedCall();
     await call.start();
     expect(call.snapshot().failure?.kind).toBe(kind);
@@ -124,6 +127,126 @@ describe("what the line tells", () => {
       call.client.emit(RTVIEvent.ServerMessage, message);
     }
     expect(call.snapshot().conversation.turns).toEqual([]);
+  });
+});
+
+describe("the bank in a call", () => {
+  const asksCode = {
+    type: "code-requested",
+    transfer_id: "trf_1",
+    length: 6,
+    sent_to: "this page",
+    method: "code",
+    expires_at: "2026-01-01T00:03:00Z",
+    tries_left: 3,
+    amount_minor: 1_500_000,
+    currency: "INR",
+    payee: "Ravi Kumar",
+  };
+  const transfer = {
+    id: "trf_1",
+    amount_minor: 1_500_000,
+    currency: "INR",
+    payee: "Ravi Kumar",
+    account: "savings account",
+    balance_after_minor: 850_000,
+    posted_at: "2026-01-01T00:01:00Z",
+  };
+
+  /** A call that has a session, as far as the code's own way is concerned. */
+  async function callWithCode(answers: Parameters<typeof serve>[0]) {
+    const asked = serve({
+      "POST /api/agents/access": [granted],
+      "POST /start": [{ body: { sessionId: "call_1", iceConfig: { iceServers: [] } } }],
+      ...answers,
+    });
+    const call = typedCall();
+    vi.spyOn(call.client, "connect").mockResolvedValue({} as never);
+    await call.start();
+    call.client.emit(RTVIEvent.ServerMessage, asksCode);
+    return { call, asked: () => asked.filter(({ path }) => path.endsWith("/code")) };
+  }
+
+  test("a wrong code leaves fewer tries, the right one closes the keypad", async () => {
+    const { call, asked } = await callWithCode({
+      "POST /sessions/call_1/code": [
+        { body: { right: false, state: "open", tries_left: 2 } },
+        { body: { right: true, state: "done", tries_left: 0 } },
+      ],
+    });
+    expect(await call.enterCode("000000")).toBe("That code is not right.");
+    expect(call.snapshot().acts.code?.tries_left).toBe(2);
+    expect(await call.enterCode("123456")).toBeNull();
+    expect(call.snapshot().acts.code).toBeNull();
+    expect(asked().map(({ body }) => body)).toEqual([{ code: "000000" }, { code: "123456" }]);
+    await call.end("hung_up");
+  });
+
+  test("the digits appear nowhere in what is shown of the call", async () => {
+    const { call } = await callWithCode({
+      "POST /sessions/call_1/code": [{ body: { right: false, state: "open", tries_left: 2 } }],
+    });
+    await call.enterCode("918273");
+    expect(JSON.stringify(call.snapshot())).not.toContain("918273");
+    await call.end("hung_up");
+  });
+
+  test("the third wrong code, or one that is no longer asked for, closes the keypad", async () => {
+    const { call } = await callWithCode({
+      "POST /sessions/call_1/code": [
+        { body: { right: false, state: "failed", tries_left: 0 } },
+        refusal(409, "no_code_asked"),
+      ],
+    });
+    expect(await call.enterCode("000000")).toBeNull();
+    expect(call.snapshot().acts.code).toBeNull();
+    call.client.emit(RTVIEvent.ServerMessage, asksCode);
+    expect(await call.enterCode("000000")).toBeNull();
+    expect(call.snapshot().acts.code).toBeNull();
+    await call.end("hung_up");
+  });
+
+  test("a code that could not be checked is still asked for", async () => {
+    const { call } = await callWithCode({ "POST /sessions/call_1/code": ["no answer"] });
+    expect(await call.enterCode("123456")).toMatch(/could not be checked/);
+    expect(call.snapshot().acts.code?.tries_left).toBe(3);
+    await call.end("hung_up");
+  });
+
+  test("cancelling closes the keypad at once, even if the server does not answer", async () => {
+    const { call, asked } = await callWithCode({ "DELETE /sessions/call_1/code": ["no answer"] });
+    const cancelled = call.cancelCode();
+    expect(call.snapshot().acts.code).toBeNull();
+    await cancelled;
+    expect(asked().map(({ method }) => method)).toEqual(["DELETE"]);
+    await call.end("hung_up");
+  });
+
+  test("what was committed is shown, and told to whoever shows the bank", () => {
+    const call = typedCall();
+    call.client.emit(RTVIEvent.ServerMessage, { type: "done", transfer });
+    expect(call.snapshot()).toMatchObject({ acts: { done: [transfer], draft: null }, changes: 1 });
+    call.client.emit(RTVIEvent.ServerMessage, { type: "tool-finished", name: "add_reminder" });
+    expect(call.snapshot().changes).toBe(2);
+  });
+
+  test("the agent leads to pages of the bank and nowhere else", () => {
+    const call = typedCall();
+    call.client.emit(RTVIEvent.UICommand, { command: "navigate", payload: { view: "elsewhere" } });
+    expect(call.snapshot().shown).toBeNull();
+    call.client.emit(RTVIEvent.UICommand, { command: "navigate", payload: { view: "bills" } });
+    expect(call.snapshot().shown?.address).toBe("/bank/bills");
+    call.client.emit(RTVIEvent.UICommand, { command: "navigate", payload: { view: "call" } });
+    expect(call.snapshot().shown?.address).toBe("/call/banking");
+  });
+
+  test("once the call is over nothing waits any more", async () => {
+    const call = typedCall();
+    call.client.emit(RTVIEvent.ServerMessage, asksCode);
+    await call.end("vanished");
+    expect(call.snapshot().acts).toMatchObject({ draft: null, code: null });
+    call.client.emit(RTVIEvent.ServerMessage, asksCode);
+    expect(call.snapshot().acts.code).toBeNull();
   });
 });
 

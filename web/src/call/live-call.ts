@@ -1,9 +1,10 @@
 import { LogLevel, PipecatClient, RTVIEvent, type PipecatClientOptions, type RTVIMessage } from "@pipecat-ai/client-js";
 import { SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
 
-import { api, body, postJson } from "../api/client";
+import { api, body } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Agent } from "../api/queries";
+import { actsAfter, addressOf, noActs, type Acts } from "./acts";
 import { parseCard, withCard, type Card } from "./cards";
 import { conversationReducer, emptyConversation, type Conversation, type ConversationEvent } from "./conversation";
 import { CallFailed, callFailure, connectionFailed, type Failure } from "./failures";
@@ -19,6 +20,11 @@ export interface CallState {
   endedAt: number | null;
   conversation: Conversation;
   cards: readonly Card[];
+  acts: Acts;
+  /** How often something may have changed at the bank: whatever shows it is to be read again. */
+  changes: number;
+  /** The page the agent has asked for, and when: the same one may be asked for twice. */
+  shown: { address: string; at: number } | null;
   quality: Quality | null;
   callerSpeaking: boolean;
   agentSpeaking: boolean;
@@ -34,11 +40,7 @@ const LOST_AFTER_MS = 20_000;
 const WATCH_EVERY_MS = 1_000;
 /** After the server's word that the call ends, its last sentence is heard out; it then closes the line itself. */
 const LAST_WORDS_MS = 15_000;
-
-interface StartAnswer {
-  sessionId: string;
-  iceConfig?: { iceServers?: RTCIceServer[] };
-}
+const TELL_MS = 1_000;
 
 /** One call from its first request to its end. React reads it through `subscribe` and `snapshot`. */
 export class LiveCall {
@@ -51,6 +53,9 @@ export class LiveCall {
     endedAt: null,
     conversation: emptyConversation,
     cards: [],
+    acts: noActs,
+    changes: 0,
+    shown: null,
     quality: null,
     callerSpeaking: false,
     agentSpeaking: false,
@@ -101,14 +106,13 @@ export class LiveCall {
         this.#granted = true;
         this.#set({ remainingUses: access.remaining_uses });
       }
-      const { sessionId, iceConfig } = await postJson<StartAnswer>("/start", {
-        transport: "webrtc",
-        body: { agent_type: this.agent.id },
-      });
+      const { sessionId, iceConfig } = body(
+        await api.POST("/start", { body: { body: { agent_type: this.agent.id } } }),
+      );
       this.#sessionId = sessionId;
       await this.#connect({
         webrtcRequestParams: { endpoint: `${window.location.origin}/sessions/${sessionId}/api/offer` },
-        iceConfig: iceConfig ?? {},
+        iceConfig,
       });
       if (this.#over) return;
       this.#set({ phase: "live", startedAt: Date.now() });
@@ -146,10 +150,12 @@ export class LiveCall {
       callerSpeaking: false,
       agentSpeaking: false,
       thinking: false,
+      acts: { ...this.#state.acts, draft: null, code: null },
     });
-    if (reason === "hung_up" && wasLive) this.#tellServer();
-    await this.client.disconnect();
     this.microphone.close();
+    void this.#media.disconnect();
+    if (reason === "hung_up" && wasLive) await this.#tellServer();
+    await this.client.disconnect();
   }
 
   setMuted(muted: boolean): void {
@@ -169,15 +175,54 @@ export class LiveCall {
     void this.client.sendText(words, { run_immediately: true, audio_response: true });
   }
 
+  /** Hand in a code, past the line and all who listen there; what is wrong with it, or null. */
+  async enterCode(code: string): Promise<string | null> {
+    try {
+      const { right, tries_left } = body(
+        await api.POST("/sessions/{session_id}/code", { params: this.#codeParams, body: { code } }),
+      );
+      const wrong = right === false && tries_left > 0;
+      this.#hear({ type: "code-closed", outcome: wrong ? "wrong" : "over", tries_left });
+      return wrong ? "That code is not right." : null;
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 404 || error.status === 409)) {
+        this.#hear({ type: "code-closed", outcome: "over" }); // It is no longer asked for.
+        return null;
+      }
+      return "The code could not be checked. Try again.";
+    }
+  }
+
+  /** The caller will not type the code: what it was for is dropped. */
+  async cancelCode(): Promise<void> {
+    this.#hear({ type: "code-closed", outcome: "cancelled" });
+    await api.DELETE("/sessions/{session_id}/code", { params: this.#codeParams }).catch(() => undefined);
+  }
+
+  get #codeParams() {
+    return { path: { session_id: this.#sessionId ?? "" } };
+  }
+
+  /** The server's name for this call, once it has one. */
+  get id(): string | null {
+    return this.#sessionId;
+  }
+
+  /** Where on the site this call is. */
+  get address(): string {
+    return `/call/${encodeURIComponent(this.agent.id)}`;
+  }
+
   /** The sound coming from the agent's side, once there is any. */
   get agentTrack(): MediaStreamTrack | undefined {
     return this.#peer?.getReceivers().find((receiver) => receiver.track.kind === "audio")?.track;
   }
 
-  /** The server notices a closed connection too, but only after a while; the caller need not wait for that. */
-  #tellServer(): void {
+  /** The server notices a closed connection too, but only after a while. Waits for its answer, though not for long. */
+  async #tellServer(): Promise<void> {
     if (!this.#sessionId) return;
-    void fetch(`/sessions/${this.#sessionId}`, { method: "DELETE", keepalive: true }).catch(() => undefined);
+    const told = fetch(`/sessions/${this.#sessionId}`, { method: "DELETE", keepalive: true }).catch(() => undefined);
+    await Promise.race([told, new Promise((resolve) => setTimeout(resolve, TELL_MS))]);
   }
 
   get #over(): boolean {
@@ -221,6 +266,10 @@ export class LiveCall {
       this.#tell({ type: "agent-silent", at: Date.now() });
     });
     client.on(RTVIEvent.ServerMessage, (message: unknown) => this.#serverSays(message));
+    client.on(RTVIEvent.UICommand, ({ command, payload }) => {
+      const address = addressOf(command, payload, this.address);
+      if (address) this.#set({ shown: { address, at: Date.now() } });
+    });
     client.on(RTVIEvent.Disconnected, () => {
       if (this.#state.phase === "live") void this.end(this.#serverReason ?? "vanished");
     });
@@ -233,18 +282,28 @@ export class LiveCall {
 
   #serverSays(message: unknown): void {
     if (typeof message !== "object" || message === null) return;
+    this.#hear(message as Record<string, unknown>);
     const { type, name, doing, card, reason } = message as Record<string, unknown>;
     const at = Date.now();
     if (type === "tool-started" && typeof name === "string") {
       this.#tell({ type: "tool-started", name, doing: typeof doing === "string" ? doing : "", at });
     } else if (type === "tool-finished" && typeof name === "string") {
       this.#tell({ type: "tool-finished", name, at });
+      this.#set({ changes: this.#state.changes + 1 });
     } else if (type === "call-ended") {
       this.#serverReason = typeof reason === "string" ? reason : "ended";
       setTimeout(() => void this.end(this.#serverReason ?? "ended"), LAST_WORDS_MS);
     }
     const parsed = parseCard(card);
     if (parsed) this.#set({ cards: withCard(this.#state.cards, parsed) });
+  }
+
+  #hear(message: Record<string, unknown>): void {
+    if (this.#over) return;
+    const acts = actsAfter(this.#state.acts, message);
+    if (acts === this.#state.acts) return;
+    const committed = acts.done !== this.#state.acts.done;
+    this.#set({ acts, ...(committed ? { changes: this.#state.changes + 1 } : {}) });
   }
 
   /** Once a second: how good the line is, whether it is there at all, and whether it carries a living track. */

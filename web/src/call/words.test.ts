@@ -7,7 +7,7 @@ import { judge, qualityInWords, sampleOf } from "./quality";
 
 describe("a call that cannot start", () => {
   test.each([
-    [new ApiError(401, "token_expired", ""), "session-expired", "enter-code"],
+    [new ApiError(401, "token_expired", ""), "session-expired", "log-in"],
     [new ApiError(403, "code_used_up", ""), "code-used-up", "enter-code"],
     [new ApiError(404, "unknown_agent", ""), "agent-unavailable", "choose-agent"],
     [new ApiError(429, "too_many_calls", "", 7), "too-many", "retry"],

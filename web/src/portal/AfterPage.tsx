@@ -1,22 +1,29 @@
-import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
+import { Button, Card, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { Link, Navigate } from "react-router";
 
 import { meQuery } from "../api/queries";
+import { refreshBank, transferQuery } from "../bank/api";
+import { TransferList } from "../bank/TransferList";
 import { CardList } from "../call/Cards";
 import { TurnList } from "../call/ConversationView";
 import { ending } from "../call/end-reasons";
 import { duration } from "../components/format";
+import { LoadFault } from "../components/LoadFault";
 import { Page, PageTitle } from "../components/Page";
 import { usePortal } from "./PortalContext";
 import { usesInWords } from "./uses";
+
+/** The agent type that has the bank behind it. */
+const BANK = "banking";
 
 export default function AfterPage() {
   const { me, call } = usePortal();
   const queryClient = useQueryClient();
   useEffect(() => {
     void queryClient.invalidateQueries({ queryKey: meQuery.queryKey });
+    void refreshBank(queryClient);
   }, [queryClient]);
 
   const state = call?.snapshot();
@@ -46,6 +53,7 @@ export default function AfterPage() {
           .filter(Boolean)
           .join(" · ")}
       </Text>
+      {call.agent.id === BANK && <WhatWasDone ids={state.acts.ids} />}
       {state.cards.length > 0 && <CardList cards={state.cards} />}
       <Card withBorder padding="lg" radius="lg">
         <Stack gap="md">
@@ -58,5 +66,32 @@ export default function AfterPage() {
         </Stack>
       </Card>
     </Page>
+  );
+}
+
+/** From the bank's books, not from what was said. */
+function WhatWasDone({ ids }: { ids: readonly string[] }) {
+  const records = useQueries({ queries: ids.map(transferQuery) });
+  const found = records.flatMap(({ data }) => data ?? []);
+  const failed = records.find(({ isError }) => isError);
+  const loading = records.some(({ isPending }) => isPending);
+  return (
+    <Card withBorder padding="lg" radius="lg" component="section" aria-labelledby="done">
+      <Stack gap="md">
+        <Title order={2} id="done">
+          What was done
+        </Title>
+        {ids.length === 0 && <Text c="dimmed">No money was moved in this call.</Text>}
+        {found.length > 0 && <TransferList transfers={found} />}
+        {loading && <Skeleton height={72} radius="md" />}
+        {failed && (
+          <LoadFault
+            what="all that was done"
+            error={failed.error}
+            retry={() => Promise.all(records.map(({ refetch }) => refetch()))}
+          />
+        )}
+      </Stack>
+    </Card>
   );
 }

@@ -6,9 +6,9 @@ import { MemoryRouter, Route, Routes } from "react-router";
 import { afterEach, expect, test, vi } from "vitest";
 
 import { createQueryClient } from "../api/queries";
+import { session } from "../api/session";
 import { refusal, serve } from "../testing/server";
 import { CodePage } from "./CodePage";
-import { session } from "./session";
 
 const portal = {
   body: { otp_length: 6, otp_format: "digits6", product: "Parley", environment: "development", offline_speech: true },
@@ -43,7 +43,7 @@ test("a code that is typed logs in by itself", async () => {
   await userEvent.type(boxes()[0]!, "123456");
   await screen.findByText("Agents");
   expect(asked.filter(({ method }) => method === "POST").map(({ body }) => body)).toEqual([{ otp_code: "123456" }]);
-  expect(session.exists).toBe(true);
+  expect(session.kind).toBe("guest");
 });
 
 test("a code is pasted as it was sent", async () => {
@@ -61,7 +61,7 @@ test("a refused code is told in words, and the boxes are ready for another", asy
   await userEvent.type(boxes()[0]!, "000000");
   await waitFor(() => expect(screen.getByRole("alert").textContent).toMatch(/does not work/));
   expect(document.activeElement).toBe(boxes()[0]);
-  expect(session.exists).toBe(false);
+  expect(session.kind).toBeNull();
   await userEvent.keyboard("123456");
   await screen.findByText("Agents");
 });
@@ -70,7 +70,7 @@ test("who was logged out is told so, who is logged in goes on", async () => {
   serve({ "GET /api/v1/portal": [portal] });
   open({ reason: "expired" });
   expect(screen.getByText("You have been logged out")).toBeTruthy();
-  session.begin();
+  session.begin("guest");
   open();
   await screen.findByText("Agents");
 });

@@ -10,6 +10,8 @@ export interface PortalContextValue {
   /** The call going on, or the last one. */
   call: LiveCall | null;
   setCall: (call: LiveCall | null) => void;
+  /** End the call if there is one, forget who was here, and go to the door they came by. */
+  leave: () => Promise<void>;
 }
 
 export const PortalContext = createContext<PortalContextValue | null>(null);

@@ -1,50 +1,61 @@
 import { Button, Center, Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { Navigate, Outlet, useMatch, useNavigate } from "react-router";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { Link, Navigate, Outlet, useLocation, useMatch, useNavigate } from "react-router";
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
 import { meQuery } from "../api/queries";
+import { session, type LoginState } from "../api/session";
 import type { LiveCall } from "../call/live-call";
 import { Microphone } from "../call/microphone";
-import { HeaderSlot } from "../components/HeaderSlot";
 import { LoadFault } from "../components/LoadFault";
 import { Page } from "../components/Page";
-import { PortalContext } from "./PortalContext";
-import { session, type CodePageReason } from "./session";
+import { ShellSlot } from "../components/ShellSlot";
+import { logOut } from "./login";
+import { PortalContext, usePortal } from "./PortalContext";
 
-/** Everything behind the code: knows who is here, and keeps the microphone and the call from page to page. */
+const CallHost = lazy(() => import("../call/CallHost"));
+
+/** Everything behind a door: knows who is here, and keeps the microphone and the call from page to page. */
 export function PortalLayout() {
   const { data: me, error, refetch } = useQuery(meQuery);
   const [microphone] = useState(() => new Microphone());
   const [call, setCall] = useState<LiveCall | null>(null);
-  const value = useMemo(() => me && { me, microphone, call, setCall }, [me, microphone, call]);
+  const leave = useLeave(call);
+  const value = useMemo(() => me && { me, microphone, call, setCall, leave }, [me, microphone, call, leave]);
 
   useEffect(() => () => microphone.close(), [microphone]);
   useHangUpOnLeaving(call);
   useEffect(() => {
     // The next pages are fetched while the first is read, so that none is waited for in the middle of a call.
-    void Promise.all([import("./ReadyPage"), import("../call/CallPage"), import("./AfterPage")]).catch(() => undefined);
+    void Promise.all([
+      import("./ReadyPage"),
+      import("../call/CallHost"),
+      import("../call/CallPage"),
+      import("./AfterPage"),
+      import("../bank/BankPages"),
+    ]).catch(() => undefined);
   }, []);
 
-  if (error instanceof ApiError && error.status === 401) {
-    const reason: CodePageReason = "expired";
-    session.end();
-    return <Navigate to="/" replace state={{ reason }} />;
-  }
+  if (error instanceof ApiError && error.status === 401) return <LoggedOut />;
   if (value) {
     return (
       <PortalContext value={value}>
-        <LeaveButton />
+        <HeaderTools />
         <Outlet />
+        {call && (
+          <Suspense>
+            <CallHost call={call} />
+          </Suspense>
+        )}
       </PortalContext>
     );
   }
   if (error) {
     return (
       <Page>
-        <LoadFault what="your session" retry={refetch} />
+        <LoadFault what="your session" retry={refetch} error={error} />
       </Page>
     );
   }
@@ -55,35 +66,72 @@ export function PortalLayout() {
   );
 }
 
-/** Going to another page by the browser's own buttons ends the call as surely as the button for it. */
-function useHangUpOnLeaving(call: LiveCall | null): void {
-  const inCall = useMatch("/call/:agentId") !== null;
-  const wasInCall = useRef(inCall);
-  useEffect(() => {
-    if (wasInCall.current && !inCall) void call?.end("hung_up");
-    wasInCall.current = inCall;
-  }, [inCall, call]);
+/** Leads to the door by which whoever was here had come, or to the one that opens the page asked for. */
+function LoggedOut() {
+  const { pathname } = useLocation();
+  const [kind] = useState(() => session.kind);
+  useEffect(() => session.end(), []);
+  const toBank = /^\/(bank|profile)(\/|$)/.test(pathname);
+  const state: LoginState = { ...(kind ? { reason: "expired" } : {}), from: pathname };
+  return <Navigate to={kind === "customer" || (!kind && toBank) ? "/login" : "/"} replace state={state} />;
 }
 
-function LeaveButton() {
+/** A call lives as long as this frame of pages: it ends with the log-in, with the page, and when another one begins. */
+function useHangUpOnLeaving(call: LiveCall | null): void {
+  useEffect(() => {
+    if (!call) return;
+    const hangUp = () => void call.end("hung_up");
+    window.addEventListener("pagehide", hangUp);
+    return () => {
+      window.removeEventListener("pagehide", hangUp);
+      hangUp();
+    };
+  }, [call]);
+}
+
+function useLeave(call: LiveCall | null): () => Promise<void> {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
+  return useCallback(async () => {
+    const customer = session.kind === "customer";
+    await call?.end("hung_up");
+    session.end();
+    // The cookies expire by themselves as well.
+    await (customer ? logOut() : api.POST("/api/auth/logout")).catch(() => undefined);
+    const state: LoginState = { reason: "left" };
+    await navigate(customer ? "/login" : "/", { state });
+    queryClient.clear();
+  }, [call, navigate, queryClient]);
+}
+
+/** The way between the assistants and the bank, and out. */
+function HeaderTools() {
+  const { me, leave } = usePortal();
   const inCall = useMatch("/call/:agentId") !== null;
+  const inBank = useMatch("/bank/*") !== null;
+  const leaving = useRef(false);
   if (inCall) return null;
 
-  async function leave() {
-    session.end();
-    await api.POST("/api/auth/logout").catch(() => undefined); // The cookie expires by itself as well.
-    queryClient.removeQueries({ queryKey: meQuery.queryKey });
-    const reason: CodePageReason = "left";
-    await navigate("/", { state: { reason } });
+  function leaveOnce() {
+    if (leaving.current) return;
+    leaving.current = true;
+    void leave();
   }
 
   return (
-    <HeaderSlot place="tools">
-      <Button variant="subtle" h={44} px="sm" onClick={() => void leave()}>
-        Leave
+    <ShellSlot place="tools">
+      <Button component={Link} to={inBank ? "/agents" : "/bank/accounts"} variant="subtle" h={44} px="sm">
+        {inBank ? "Assistants" : "My bank"}
       </Button>
-    </HeaderSlot>
+      {me.role === "user" ? (
+        <Button component={Link} to="/profile" variant="subtle" h={44} px="sm">
+          Profile
+        </Button>
+      ) : (
+        <Button variant="subtle" h={44} px="sm" onClick={leaveOnce}>
+          Leave
+        </Button>
+      )}
+    </ShellSlot>
   );
 }

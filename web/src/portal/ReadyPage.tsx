@@ -18,6 +18,8 @@ export default function ReadyPage() {
   const { agentId } = useParams();
   const agents = useQuery(agentsQuery);
   const agent = agents.data?.find(({ id }) => id === agentId);
+  const { call } = usePortal();
+  if (call && isGoing(call)) return <InCall call={call} />;
   if (agent) return <Ready agent={agent} />;
   return (
     <Page>
@@ -35,6 +37,27 @@ export default function ReadyPage() {
       )}
     </Page>
   );
+}
+
+/** One call at a time: another would end this one. */
+function InCall({ call }: { call: LiveCall }) {
+  const { phase } = useSyncExternalStore(call.subscribe, call.snapshot);
+  const over = phase === "ended" || phase === "failed";
+  return (
+    <Page>
+      <PageTitle lead={over ? "You can start another one now." : "End it below before you start another one."}>
+        {over ? "The call has ended" : `You are in a call with ${call.agent.name}`}
+      </PageTitle>
+      <Button component={Link} to={over ? "/agents" : call.address} size="lg">
+        {over ? "Choose an assistant" : "Back to the call"}
+      </Button>
+    </Page>
+  );
+}
+
+function isGoing(call: LiveCall): boolean {
+  const { phase } = call.snapshot();
+  return phase === "connecting" || phase === "live";
 }
 
 function Ready({ agent }: { agent: Agent }) {

@@ -4,6 +4,8 @@ export interface Asked {
   method: string;
   path: string;
   body: unknown;
+  /** The idempotency key, where one was sent. */
+  key?: string;
 }
 
 type Reply = { status?: number; body?: unknown; headers?: Record<string, string> } | "no answer";
@@ -16,12 +18,19 @@ export function serve(replies: Record<string, Reply[]>): Asked[] {
     const request = input instanceof Request ? input : new Request(new URL(input, window.location.origin), init);
     const { pathname } = new URL(request.url);
     const text = await request.text();
-    asked.push({ method: request.method, path: pathname, body: text ? (JSON.parse(text) as unknown) : null });
+    const key = request.headers.get("Idempotency-Key");
+    asked.push({
+      method: request.method,
+      path: pathname,
+      body: text ? (JSON.parse(text) as unknown) : null,
+      ...(key === null ? {} : { key }),
+    });
     const list = left.get(`${request.method} ${pathname}`);
     const reply = list && (list.length > 1 ? list.shift() : list[0]);
     if (reply === "no answer") throw new TypeError("Failed to fetch");
     if (!reply) throw new Error(`Nobody answers ${request.method} ${pathname} in this test.`);
     const { status = 200, body = {}, headers = {} } = reply;
+    if (status === 204) return new Response(null, { status });
     return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
   });
   return asked;

@@ -1,0 +1,38 @@
+"""What was sent to a portal guest, who has no telephone on record: for the page to show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.deps import App, Who
+from core.clock import utc_now
+from core.errors import Forbidden, NotFound
+
+router = APIRouter(prefix="/inbox", tags=["portal"])
+
+
+class TextOut(BaseModel):
+    """A text message."""
+
+    text: str
+    at: datetime
+
+
+class InboxOut(BaseModel):
+    """The texts of the last minutes, the newest first."""
+
+    data: list[TextOut] = Field(max_length=5)
+
+
+@router.get("")
+async def inbox(app: App, who: Who) -> InboxOut:
+    """The texts sent to this guest. People with a telephone read theirs there."""
+    if who.role != "otp":
+        raise Forbidden("Your texts are sent to the address or number on record", code="not_a_guest")
+    if app.delivery.inbox is None:
+        raise NotFound("Texts are not shown on this page.", code="no_inbox")
+    texts = app.delivery.inbox.of(who.subject, now=utc_now())
+    return InboxOut(data=[TextOut(text=text.text, at=text.at) for text in texts])

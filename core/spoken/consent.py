@@ -1,0 +1,158 @@
+"""Whether a caller agreed: a closed grammar, without any guess.
+
+Agreement moves money, so every word has to belong to it: "yes but", "yes make it six hundred" and "okay wait" are none.
+Refusal moves nothing and is taken from any sentence that begins with it or holds "stop" or "cancel".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Literal
+
+from core.spoken.tokens import phrases, tokens_of, word_set
+
+Consent = Literal["yes", "no", "repeat"]
+
+MAX_WORDS = 12
+"""More words are no mere agreement."""
+
+_MAX_CHARACTERS = 200
+
+_AGREES = frozenset(
+    phrases(
+        "yes, yeah, yep, yup, yea, yess, aye, sure, okay, ok, okey, okay then, ok then, certainly, definitely, "
+        "absolutely, of course, by all means, correct, thats right, that is right, thats correct, that is correct, "
+        "its right, it is right, its correct, it is correct, all correct, thats fine, that is fine, its fine, it is "
+        "fine, fine go ahead, thats okay, that is okay, thats ok, that is ok, its okay, its ok, it is okay, it is ok, "
+        "sounds good, looks good, go ahead, go for it, just do it, just send it, do it, do that, do so, please do, "
+        "lets do it, lets do that, lets go ahead, send it, send that, send the money, pay it, pay that, pay the bill, "
+        "transfer it, transfer the money, make the payment, make the transfer, proceed, you may, you can, you may "
+        "proceed, you can proceed, carry on, confirm, confirmed, confirm it, i confirm, i confirm it, i agree, "
+        "agreed, i do, i approve, approved, i am sure, im sure, yes it is, yes i am, yes you can, yes you may, yes "
+        "that is it, haan, haanji, haan ji, ji haan, han, han ji, ji han, haa, bilkul, theek hai, thik hai, sahi hai, "
+        "kar do, kardo, kar dijiye, bhej do, bhejdo, bhej dijiye, हाँ, हां, जी हाँ, जी हां, हाँ जी, हां जी, ठीक है, "
+        "बिल्कुल, कर दो, भेज दो"
+    )
+)
+_POLITE = frozenset(
+    phrases(
+        "please, thanks, thank you, thank you very much, thanks a lot, sir, madam, maam, ji, now, right now, right "
+        "away, at once, immediately, with it, with that, with the transfer, with the payment, alright, all right, "
+        "fine, good, great, perfect, exactly"
+    )
+)
+_OPENINGS = word_set("oh well so and")
+_REFUSES = frozenset(
+    phrases(
+        "no, nope, nah, naah, no way, not now, not yet, not really, not today, not at all, certainly not, definitely "
+        "not, absolutely not, of course not, rather not, id rather not, i would rather not, better not, please no, "
+        "dont, do not, please dont, please do not, i dont want to, i do not want to, i dont want that, i dont want "
+        "it, i changed my mind, ive changed my mind, i have changed my mind, changed my mind, forget it, forget that, "
+        "forget about it, never mind, nevermind, never, leave it, drop it, later, maybe later, wrong, thats wrong, "
+        "that is wrong, thats not right, that is not right, thats not correct, that is not correct, its wrong, it is "
+        "wrong, not correct, not right, incorrect, i refuse, i disagree, i do not, i dont, scratch that, undo, undo "
+        "it, nahi, nahin, nahi ji, ji nahi, ji nahin, mat karo, mat bhejo, rehne do, नहीं, जी नहीं, मत करो, रहने दो"
+    )
+)
+_ASKS_AGAIN = frozenset(
+    phrases(
+        "repeat, repeat it, repeat that, repeat please, can you repeat, can you repeat it, can you repeat that, could "
+        "you repeat, could you repeat it, could you repeat that, please repeat, please repeat that, please repeat it, "
+        "say again, say it again, say that again, say that once more, can you say that again, could you say that "
+        "again, can you say it again, could you say it again, come again, again, once again, once more, one more "
+        "time, one more time please, again please, read it again, read that again, can you read it again, could you "
+        "read it again, pardon, pardon me, i beg your pardon, beg your pardon, excuse me, sorry, sorry what, sorry "
+        "what was that, what, what was that, what did you say, whats that, what is that, what did you just say, i "
+        "didnt hear, i didnt hear you, i didnt hear that, i did not hear, i did not hear you, i did not hear that, "
+        "didnt hear you, i couldnt hear, i couldnt hear you, i couldnt hear that, i cant hear you, i didnt catch "
+        "that, i did not catch that, didnt catch that, i didnt get that, i did not get that, i didnt understand, i "
+        "did not understand, i dont understand, how much, how much was it, how much was that, how much is it, to "
+        "whom, to who, who, who to, which account, from which account, what amount, phir se, phir se boliye, phir se "
+        "bolo, dobara boliye, kya, kya kaha"
+    )
+)
+_NO_REFUSAL = phrases(
+    "no problem, no problems, no worries, no worry, no issue, no issues, no doubt, not a problem, not sure, dont "
+    "worry, dont stop, dont cancel, do not stop, do not cancel, never mind the, dont know, do not know, dont forget, "
+    "do not forget, dont hang up, do not hang up, dont understand"
+)
+_STOPS = word_set("cancel stop abort halt")
+_STOPS_IT = frozenset(
+    (stop, *what)
+    for stop in _STOPS
+    for what in ((), ("it",), ("that",), ("this",), ("everything",), ("the", "transfer"), ("the", "payment"))
+)
+_NEGATES = word_set("dont not never without")
+_DONT_SEND = phrases(
+    "dont send, dont pay, dont do, dont transfer, dont proceed, dont make, dont go ahead, do not send, do not pay, do "
+    "not do, do not transfer, do not proceed, do not make, do not go ahead, dont want, do not want"
+)
+_AGREES_AND_AGREES = _AGREES | {("and", *phrase) for phrase in _AGREES}
+_LONGEST = max(map(len, _AGREES_AND_AGREES | _POLITE | _REFUSES | _ASKS_AGAIN))
+
+
+def hear_consent(text: str) -> Consent | None:
+    """What a turn answers to "Shall I go ahead?": "yes", "no", "repeat" to hear it again, or None.
+
+    "yes" only when every word of `text` belongs to agreement and nothing was unintelligible or asked. None is anything
+    unclear or more than an answer ("yes but", "yes send six hundred", "hm", "okay wait"): not to be acted upon.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        return None
+    tokens, lost = tokens_of(text)
+    words = [token.text for token in tokens]
+    while words[:1] and words[0] in _OPENINGS:
+        words = words[1:]
+    if not words or len(words) > MAX_WORDS:
+        return None
+    if _refuses(words):
+        return "no"
+    if lost or any(token.gap == "lost" for token in tokens):
+        return None
+    if _is_made_of(words, _ASKS_AGAIN, _POLITE):
+        return "repeat"
+    asks = "?" in text or "？" in text
+    return "yes" if not asks and _is_made_of(words, _AGREES_AND_AGREES, _POLITE) else None
+
+
+def is_plain_refusal(text: str) -> bool:
+    """Whether a turn that is a "no" says nothing else: "no, thank you", "cancel it", but not "no, six hundred"."""
+    tokens, _ = tokens_of(text[:_MAX_CHARACTERS])
+    words = [token.text for token in tokens]
+    while words[:1] and words[0] in _OPENINGS:
+        words = words[1:]
+    return bool(words) and _is_made_of(words, _REFUSES | _STOPS_IT, _POLITE)
+
+
+def _refuses(words: Sequence[str]) -> bool:
+    if any(_holds(words, idiom) for idiom in _NO_REFUSAL):
+        return False
+    agrees = any(_holds(words, phrase) for phrase in _AGREES if phrase != ("do", "it"))
+    if any(word in _STOPS and (not at or words[at - 1] not in _NEGATES) for at, word in enumerate(words)):
+        return True
+    if any(_holds(words, phrase) for phrase in _DONT_SEND):
+        return True
+    if _is_made_of(words, _REFUSES, _POLITE):
+        return True
+    return words[0] in ("no", "nope", "nah", "dont", "nahi", "nahin", "नहीं") and not agrees
+
+
+def _is_made_of(words: Sequence[str], needed: Set[tuple[str, ...]], allowed: Set[tuple[str, ...]]) -> bool:
+    """Whether the words are nothing but phrases of both kinds, with one of the needed kind at least."""
+    # How far the words can be covered, without and with a needed phrase so far.
+    reached = {(0, False)}
+    for at in range(len(words)):
+        for so_far in (False, True):
+            if (at, so_far) not in reached:
+                continue
+            for length in range(1, min(_LONGEST, len(words) - at) + 1):
+                phrase = tuple(words[at : at + length])
+                if phrase in needed:
+                    reached.add((at + length, True))
+                if phrase in allowed:
+                    reached.add((at + length, so_far))
+    return (len(words), True) in reached
+
+
+def _holds(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    return any(tuple(words[at : at + len(phrase)]) == tuple(phrase) for at in range(len(words) - len(phrase) + 1))

@@ -1,0 +1,65 @@
+"""Said is done: no sentence of the model that claims an act this call has no committed row for is heard."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from loguru import logger
+from pipecat.frames.frames import (
+    AggregatedTextFrame,
+    Frame,
+    InterruptionFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.text.base_text_aggregator import Aggregation
+from pipecat.utils.text.simple_text_aggregator import SimpleTextAggregator
+
+from pipelines.tools import ToolDesk
+
+held_back: Counter[str] = Counter()
+"""False claims held back since the process started, for the metrics."""
+
+
+class ClaimGate(FrameProcessor):
+    """Between model and voice: gathers sentences, which the voice would do anyway, and holds back false claims.
+
+    Args:
+        desk: Knows what has been done in this call, as far as the database says, and what the caller asked.
+    """
+
+    def __init__(self, desk: ToolDesk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._sentences = SimpleTextAggregator()
+        self._corrected = False
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass sentences on one by one; everything else as it comes."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMTextFrame) and direction is FrameDirection.DOWNSTREAM and not frame.skip_tts:
+            async for sentence in self._sentences.aggregate(frame.text):
+                await self._say(sentence)
+            return
+        if isinstance(frame, LLMFullResponseStartFrame):
+            self._corrected = False
+        elif isinstance(frame, LLMFullResponseEndFrame):
+            rest = await self._sentences.flush()
+            if rest is not None:
+                await self._say(rest)
+        elif isinstance(frame, InterruptionFrame):
+            await self._sentences.handle_interruption()
+        await self.push_frame(frame, direction)
+
+    async def _say(self, sentence: Aggregation) -> None:
+        text = sentence.text
+        if not self._desk.truth.allows(text, asked=self._desk.last_heard):
+            held_back["claim"] += 1
+            logger.warning("A sentence of the language model claimed what was not done; it was not spoken")
+            if self._corrected:
+                return
+            self._corrected = True
+            text = self._desk.truth.instead()
+        await self.push_frame(AggregatedTextFrame(text, sentence.type, raw_text=text))

@@ -1,0 +1,178 @@
+/** What a call does with money and asks of its caller, as the server tells the page. Pure: unknown shapes are let pass. */
+
+/** Something that waits for the caller's yes. */
+export interface Draft {
+  id: string;
+  kind: "transfer" | "bill";
+  amount_minor: number;
+  currency: string;
+  payee: string;
+  /** What tells the payee from others: the end of an account number, a consumer number. */
+  payee_detail: string;
+  account: string;
+  expires_at: string;
+}
+
+/** A second factor the caller is to type. */
+export interface CodeRequest {
+  transfer_id: string;
+  length: number;
+  sent_to: string;
+  method: "totp" | "code";
+  expires_at: string;
+  tries_left: number;
+  amount_minor: number | null;
+  currency: string;
+  payee: string;
+}
+
+/** A committed transfer. */
+export interface Done {
+  id: string;
+  amount_minor: number;
+  currency: string;
+  payee: string;
+  account: string;
+  balance_after_minor: number | null;
+  posted_at: string;
+}
+
+export interface Acts {
+  draft: Draft | null;
+  code: CodeRequest | null;
+  /** The newest first. */
+  done: readonly Done[];
+  /** Everything the call set out to do, whatever became of it; the newest first. */
+  ids: readonly string[];
+}
+
+export const noActs: Acts = { draft: null, code: null, done: [], ids: [] };
+
+const MAX_KEPT = 50;
+const MAX_CODE_LENGTH = 10;
+
+/** The acts after one message of the server. */
+export function actsAfter(acts: Acts, message: Record<string, unknown>): Acts {
+  switch (message["type"]) {
+    case "draft": {
+      const draft = parseDraft(message["draft"]);
+      return { ...acts, draft, ids: draft ? withId(acts.ids, draft.id) : acts.ids };
+    }
+    case "code-requested": {
+      const code = parseCodeRequest(message);
+      return code ? { ...acts, code } : acts;
+    }
+    case "code-closed": {
+      const { outcome, tries_left } = message;
+      if (outcome === "wrong") {
+        return acts.code && isCount(tries_left) ? { ...acts, code: { ...acts.code, tries_left } } : acts;
+      }
+      return { ...acts, code: null };
+    }
+    case "done": {
+      const done = parseDone(message["transfer"]);
+      if (!done) return acts;
+      const others = acts.done.filter(({ id }) => id !== done.id);
+      return {
+        ...acts,
+        draft: null,
+        done: [done, ...others].slice(0, MAX_KEPT),
+        ids: withId(acts.ids, done.id),
+      };
+    }
+    default:
+      return acts;
+  }
+}
+
+/** The views an agent may show: the only addresses it can lead to. */
+const VIEWS: Record<string, string> = {
+  accounts: "/bank/accounts",
+  statement: "/bank/statement",
+  payees: "/bank/payees",
+  transfer: "/bank/transfer",
+  bills: "/bank/bills",
+  loans: "/bank/loans",
+  reminders: "/bank/reminders",
+};
+
+/** Where a command of the agent leads, or null if it names no view of ours. `call` is the call page itself. */
+export function addressOf(command: string, payload: unknown, callAddress: string): string | null {
+  const view = isRecord(payload) ? payload["view"] : null;
+  if (command !== "navigate" || typeof view !== "string") return null;
+  if (view === "call") return callAddress;
+  return Object.hasOwn(VIEWS, view) ? (VIEWS[view] ?? null) : null;
+}
+
+function withId(ids: readonly string[], id: string): readonly string[] {
+  return ids.includes(id) ? ids : [id, ...ids].slice(0, MAX_KEPT);
+}
+
+function parseDraft(value: unknown): Draft | null {
+  const money = parseMoney(value);
+  if (!isRecord(value) || !money) return null;
+  return {
+    ...money,
+    kind: value["kind"] === "bill" ? "bill" : "transfer",
+    payee_detail: [textOf(value["payee_detail"]), tailOf(value["payee_tail"])].filter(Boolean).join(" "),
+    expires_at: textOf(value["expires_at"]),
+  };
+}
+
+function parseDone(value: unknown): Done | null {
+  const money = parseMoney(value);
+  if (!isRecord(value) || !money) return null;
+  const { balance_after_minor } = value;
+  return {
+    ...money,
+    balance_after_minor: isAmount(balance_after_minor) ? balance_after_minor : null,
+    posted_at: textOf(value["posted_at"]),
+  };
+}
+
+function parseMoney(value: unknown) {
+  if (!isRecord(value)) return null;
+  const { id, amount_minor, currency, payee, account } = value;
+  if (typeof id !== "string" || !isAmount(amount_minor) || !isCurrency(currency)) return null;
+  return { id, amount_minor, currency, payee: textOf(payee), account: textOf(account) };
+}
+
+function parseCodeRequest(value: Record<string, unknown>): CodeRequest | null {
+  const { transfer_id, length, sent_to, method, expires_at, tries_left, amount_minor, currency, payee } = value;
+  if (!isCount(length) || length < 1 || length > MAX_CODE_LENGTH || !isCount(tries_left)) return null;
+  return {
+    transfer_id: textOf(transfer_id),
+    length,
+    sent_to: textOf(sent_to),
+    method: method === "totp" ? "totp" : "code",
+    expires_at: textOf(expires_at),
+    tries_left,
+    amount_minor: isAmount(amount_minor) && isCurrency(currency) ? amount_minor : null,
+    currency: isCurrency(currency) ? currency : "INR",
+    payee: textOf(payee),
+  };
+}
+
+function tailOf(tail: unknown): string {
+  return typeof tail === "string" && tail ? `••••${tail}` : "";
+}
+
+function isAmount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isCurrency(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Z]{3}$/.test(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
