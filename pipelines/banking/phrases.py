@@ -296,6 +296,8 @@ _PAYEES = (
     "(who are|list|show me|tell me|read out|read|give me|say|what are) [all] (my|the) (payees|beneficiaries|contacts|saved contacts|saved payees|saved people) [please]",
     "(who|whom) (can|could|may) i (send|transfer|pay) [money] to [please]",
     "(who|whom|who all|to whom all) (can|could|may) i (send money to|pay money to|transfer money to|pay|give money to) [from here|please]",
+    "(tell me|show me|say|i want to know|let me know) (who|whom) [all] i can (send money to|pay|transfer money to|send to|transfer to) [please]",
+    "(who|whom|who all) (can i|could i|am i able to|may i) (send|transfer|pay|give) [some] money [to] [with this|here|now]",
     "(to whom|to who|whom) [all] can i (send|transfer|pay) [money]",
     "(which|what) (people|payees|beneficiaries|contacts|names|persons) (do i have|have i saved|are saved|are in my list|can i pay|are added|are there) [in my list|in my account]",
     "(read|read out|tell me|show me|give me) (my|the) (payee|beneficiary|contact|contacts) (list|names) [please]",

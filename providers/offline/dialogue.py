@@ -303,6 +303,8 @@ class Dialogue:
             parts = [(self._own[first.intent], words[:at]), (self._own[second.intent], words[at + 1 :])]
             if any(intent.tool not in tools or _acts(intent) for intent, _ in parts):
                 continue
+            if any(self._residue(intent, part) == 0 for intent, part in parts):
+                continue  # a mere value is no request of its own: "savings and current"
             acts = [self._do(intent, self._values(intent, heard), tools, heard) for intent, heard in parts]
             return Act(second.intent, calls=tuple(call for act in acts for call in act.calls)[:MAX_CALLS])
         return None

@@ -54,6 +54,7 @@ from providers.offline.tts import EspeakTTSService
 BALANCE = {"savings": "Your savings balance is ten thousand rupees.", "current": "Your current balance is five rupees."}
 ACCOUNT = {"account": {"anyOf": [{"enum": ["savings", "current"], "type": "string"}, {"type": "null"}]}}
 COUNT = {"count": {"type": "integer", "minimum": 1, "maximum": 20}}
+SEND = {"payee": {"type": "string"}, "amount": {"type": "number", "exclusiveMinimum": 0, "maximum": 10**9}}
 PATIENCE_S = 10
 
 
@@ -158,8 +159,11 @@ class Talk:
 
 
 @asynccontextmanager
-async def talk(*, tools: tuple[str, ...] = ("get_balance", "get_transactions", "end_call")) -> AsyncIterator[Talk]:
+async def talk(
+    *, tools: tuple[str, ...] = ("get_balance", "get_transactions", "send_money", "end_call")
+) -> AsyncIterator[Talk]:
     schemas = {
+        "send_money": FunctionSchema("send_money", "Send", SEND | ACCOUNT, ["payee", "amount"]),
         "get_balance": FunctionSchema("get_balance", "Balance", ACCOUNT, []),
         "get_transactions": FunctionSchema("get_transactions", "Transactions", ACCOUNT | COUNT, []),
         "end_call": FunctionSchema("end_call", "Hang up", {}, []),
@@ -282,6 +286,29 @@ async def test_what_a_failed_tool_says_is_spoken_and_numbers_stay_in_the_tools_r
     async with talk() as call:
         assert await call.types("show my last fifty transactions") == "You have no such account."
         assert call.calls == [("get_transactions", {"count": 20})]
+
+
+async def test_a_short_answer_completes_what_a_tool_refused() -> None:
+    async def send_money(params: FunctionCallParams) -> None:
+        call.calls.append(("send_money", dict(params.arguments)))
+        refusal = {"error": "which_account", "say": "Which account: savings or current?"}
+        await params.result_callback({"say": "Shall I?"} if "account" in params.arguments else refusal)
+
+    async with talk() as call:
+        call.llm.register_function("send_money", send_money, cancel_on_interruption=False)
+        assert await call.types("send 2 crore to Ravi") == "Which account: savings or current?"
+        assert await call.types("the current one") == "Shall I?"
+        asked = {"payee": "Ravi", "amount": 20_000_000}
+        assert call.calls == [("send_money", asked), ("send_money", {**asked, "account": "current"})]
+
+
+async def test_an_amount_out_of_range_is_passed_as_it_was_said() -> None:
+    async def send_money(params: FunctionCallParams) -> None:
+        await params.result_callback({"error": "invalid_arguments", "say": f"{params.arguments['amount']}?"})
+
+    async with talk() as call:
+        call.llm.register_function("send_money", send_money)
+        assert await call.types("send five hundred crore to Ravi") == "5000000000?"
 
 
 async def test_a_tool_that_raises_is_apologised_for() -> None:
