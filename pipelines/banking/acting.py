@@ -116,7 +116,7 @@ async def add_reminder(
     return Spoken(
         f"I've set a reminder for {when}: {reminder.text}.",
         {"kind": "reminders", "account": "all", "reminders": [{"text": text, "due_at": reminder.due_at.isoformat()}]},
-        done=Act(),
+        done=Act(who=reminder.text),
     )
 
 
