@@ -15,6 +15,8 @@ from core.db import Base, SafeStr, UtcDateTime, insert_if_absent, one_of
 from core.errors import NotFound
 from core.ids import new_id
 from core.vault import Sealed
+from identity import audit
+from identity.actor import SYSTEM
 
 
 class KycStatus(StrEnum):
@@ -157,6 +159,15 @@ async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:
         return (await db.scalars(select(Customer.id).where(Customer.guest_of == otp_id))).one()
     guest.kyc = template.GUEST_KYC.as_text()
     await template.furnish(db, customer_id=guest.id, now=now)
+    audit.note(
+        db,
+        actor=SYSTEM,
+        act="customer.opened",
+        subject=guest.id,
+        customer_id=guest.id,
+        details={"guest_of": otp_id},
+        at=now,
+    )
     return guest.id
 
 

@@ -14,6 +14,7 @@ from banking.accounts import Account, AccountStatus, InsufficientFunds
 from banking.ledger import Leg, Posting, PostingKind
 from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, safe_text
 from core.errors import Conflict, Invalid, NotFound
+from core.idempotency import KeyReused
 from core.ids import new_id
 
 MAX_REASON = 200
@@ -68,8 +69,8 @@ async def place(
 ) -> Hold:
     """Set money aside; the same key with the same content returns the hold placed first, whatever became of it.
 
-    Raises: Invalid for an amount or time that cannot be; InsufficientFunds; Conflict (code `account_not_active`, or
-        `key_reused` if the key came with other content); NotFound for an unknown account.
+    Raises: Invalid for an amount or time that cannot be; InsufficientFunds; Conflict (code `account_not_active`);
+        KeyReused if the key came with other content; NotFound for an unknown account.
     """
     if type(amount_minor) is not int or not 0 < amount_minor <= ledger.MAX_AMOUNT_MINOR or expires_at <= now:
         raise Invalid("That much cannot be set aside for that long.", code="bad_hold")
@@ -210,5 +211,5 @@ def _release(hold: Hold, account: Account, now: datetime) -> None:
 
 def _same(earlier: Hold, account_id: str, amount_minor: int, reason: str) -> Hold:
     if (earlier.account_id, earlier.amount_minor, earlier.reason) != (account_id, amount_minor, reason):
-        raise Conflict("That request was made before with other content.", code="key_reused")
+        raise KeyReused
     return earlier

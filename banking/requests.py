@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from banking import customers
 from core.db import Base, SafeStr, UtcDateTime, one_of, storable_text
 from core.errors import Conflict
+from core.idempotency import KeyReused
 from core.ids import new_id
 from identity import audit
 from identity.actor import Actor
@@ -74,7 +75,7 @@ async def open_request(
 ) -> ServiceRequest:
     """Ask the bank's people for something; the same key with the same content returns the request made first.
 
-    Raises: Conflict (code `key_reused`) if the key came with other content; TooManyRequests; NotFound for an unknown
+    Raises: KeyReused if the key came with other content; TooManyRequests; NotFound for an unknown
         customer.
     """
     await customers.lock(db, customer_id)
@@ -84,7 +85,7 @@ async def open_request(
     )
     if earlier is not None:
         if (earlier.kind, earlier.note) != (kind, note):
-            raise Conflict("That request was made before with other content.", code="key_reused")
+            raise KeyReused
         return earlier
     since = now - timedelta(days=1)
     recent = await db.scalar(

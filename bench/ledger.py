@@ -9,6 +9,10 @@ Three ways take turns in every cell, each on a database of its own with the same
 `spread` takes each posting from another account, `hot` takes all of them from one. Clients ask again as soon as they
 are answered. Both databases write to the disk as in production: SQLite with `synchronous=FULL`, Postgres with its
 defaults.
+
+Beside them, whole requests: `POST /api/v1/transfers` to a server in a process of its own, from the token to the
+committed answer: log-in, limits, draft, consent, posting, audit record, kept answer. `spread` has four customers
+sending, `hot` one of them, from one account.
 """
 
 from __future__ import annotations
@@ -20,15 +24,18 @@ import random
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import aiosqlite
 import asyncpg
+import httpx
 import numpy as np
 import sqlalchemy as sa
 from loguru import logger
@@ -38,6 +45,7 @@ from banking.accounts import AccountKind, House
 from banking.customers import Customer, KycStatus
 from banking.ledger import Leg, Posting, PostingKind
 from bench import machine
+from bench.bank import PASSWORD, PEOPLE, Product
 from bench.postgres import Cluster, binaries
 from core.db import _SQLITE_PRAGMAS, POOL_SIZE, Database, migrate
 from core.ids import new_id
@@ -73,6 +81,7 @@ class Move:
 
 
 Way = Callable[[Move], Awaitable[object]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +125,45 @@ class Cell:
     post_to_driver: float
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Requests for a transfer in one combination of database, number of clients and pattern."""
+
+    database: str
+    clients: int
+    pattern: str
+    figure: Figure
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of `python -m bench ledger`; 1 if posting takes more than twice as long as `bare` anywhere."""
     parser = argparse.ArgumentParser(prog="python -m bench ledger", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--work", type=int, default=1000, help="units of work per way and round")
+    parser.add_argument("--requests", type=int, default=400, help="transfers over HTTP in each cell; 0: none")
     parser.add_argument("--databases", nargs="+", choices=("sqlite", "postgres"), default=["sqlite", "postgres"])
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)
     logger.remove()
     unlock(Vault({"bench": "a key for measuring alone, of enough bytes"}))
     cells: list[Cell] = []
+    served: list[Served] = []
     for name in args.databases:
-        with _databases(name) as urls, _runner() as runner:
+        with _databases(name) as (*urls, bank), _runner() as runner:
             cells += runner.run(_measure(name, urls, rounds=args.rounds, work=args.work))
+            if args.requests:
+                served += runner.run(_serve(name, bank, requests=args.requests))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"machine": machine.describe(), "goal": GOAL, "cells": [asdict(cell) for cell in cells]}
+    report = {
+        "machine": machine.describe(),
+        "goal": GOAL,
+        "cells": [asdict(cell) for cell in cells],
+        "served": [asdict(one) for one in served],
+    }
     args.out.write_text(json.dumps(report, indent=1) + "\n")
     print(_table(cells))
+    if served:
+        print(f"\n{_served_table(served)}")
     return 0 if all(cell.post_to_bare <= GOAL for cell in cells) else 1
 
 
@@ -196,13 +226,13 @@ async def _cell(
     return cell
 
 
-async def _round(do: Way, moves: Sequence[Move], clients: int) -> Round:
-    waiting, took_ms = iter(moves), list[float]()
+async def _round(do: Callable[[T], Awaitable[object]], work: Sequence[T], clients: int) -> Round:
+    waiting, took_ms = iter(work), list[float]()
 
     async def client() -> None:
-        for move in waiting:
+        for unit in waiting:
             began = time.perf_counter()
-            await do(move)
+            await do(unit)
             took_ms.append((time.perf_counter() - began) * 1000)
 
     began = time.perf_counter()
@@ -251,6 +281,44 @@ async def _driver(database: Database) -> AsyncIterator[Way]:
             yield write_pooled
 
 
+async def _serve(name: str, url: str, *, requests: int) -> list[Served]:
+    """Transfers over HTTP; the clients share this process, the server has its own."""
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
+        product = Product(Path(folder), url)
+        await product.start()
+        try:
+            limits = httpx.Limits(max_connections=max(CLIENTS))
+            async with httpx.AsyncClient(base_url=product.url, trust_env=False, timeout=60, limits=limits) as http:
+                senders = [await _sender(http, person) for person in PEOPLE]
+                await _round(lambda sender: sender(), senders * 10, 4)  # warms up
+                cells: list[Served] = []
+                for clients in CLIENTS:
+                    for pattern, who in zip(PATTERNS, (senders, senders[:1]), strict=True):
+                        work = [who[n % len(who)] for n in range(requests)]
+                        result = await _round(lambda sender: sender(), work, clients)
+                        cells.append(Served(name, clients, pattern, _figure([result])))
+                        print(json.dumps(asdict(cells[-1])), file=sys.stderr, flush=True)
+                return cells
+        finally:
+            product.kill()
+
+
+async def _sender(http: httpx.AsyncClient, person: str) -> Callable[[], Awaitable[None]]:
+    """What sends one rupee from one account of a demonstration customer to another customer."""
+    login = await http.post("/api/v1/auth/login", json={"username": person, "password": PASSWORD})
+    headers = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
+    payees = (await http.get("/api/v1/beneficiaries", headers=headers)).raise_for_status().json()["data"]
+    held = (await http.get("/api/v1/accounts", headers=headers)).raise_for_status().json()["data"]
+    body = {"beneficiary_id": payees[0]["id"], "account_id": held[0]["id"], "amount": 1, "mode": "IMPS"}
+
+    async def send() -> None:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = await http.post("/api/v1/transfers", json=body, headers=headers | key)
+        assert answer.status_code == 201, answer.text
+
+    return send
+
+
 def _bare(database: Database) -> Way:
     """The two rows in a transaction of ours."""
     statement = sa.text(INSERT.format(*(f":v{n}" for n in range(12))))
@@ -287,10 +355,10 @@ def _post(database: Database) -> Way:
 
 @contextmanager
 def _databases(name: str) -> Iterator[list[str]]:
-    """Three empty migrated databases of a kind, gone afterwards."""
+    """Four empty migrated databases of a kind, gone afterwards."""
     if name == "sqlite":
         with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
-            urls = [f"sqlite:///{folder}/{n}.db" for n in range(3)]
+            urls = [f"sqlite:///{folder}/{n}.db" for n in range(4)]
             for url in urls:
                 migrate(url)
             yield urls
@@ -300,7 +368,7 @@ def _databases(name: str) -> Iterator[list[str]]:
             raise SystemExit("no Postgres programs (initdb, pg_ctl) were found; leave them out: --databases sqlite")
         cluster = Cluster(programs)  # with its own defaults: it loses nothing when the power fails
         try:
-            urls = [cluster.url(cluster.create(migrated=False)) for _ in range(3)]
+            urls = [cluster.url(cluster.create(migrated=False)) for _ in range(4)]
             for url in urls:
                 migrate(url)
             yield urls
@@ -391,6 +459,17 @@ def _table(cells: Sequence[Cell]) -> str:
         lines.append(
             f"| {cell.database} | {cell.clients} | {cell.pattern} | {figures} | {cell.post_to_bare:.2f} | "
             f"{cell.post_to_driver:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _served_table(served: Sequence[Served]) -> str:
+    lines = ["| database | clients | accounts | transfers/s | p50 / p95 ms |", "|---" * 5 + "|"]
+    for one in served:
+        figure = one.figure
+        lines.append(
+            f"| {one.database} | {one.clients} | {one.pattern} | {figure.per_s:.0f} | "
+            f"{figure.p50_ms:.1f} / {figure.p95_ms:.1f} |"
         )
     return "\n".join(lines)
 

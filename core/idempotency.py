@@ -28,7 +28,7 @@ class InFlight(Conflict):
 
 
 class KeyReused(Invalid):
-    """The key has named another request before."""
+    """The key has named something else before."""
 
     code = "key_reused"
 

@@ -44,7 +44,7 @@ from core.db import Base, Database, UtcDateTime, one_of
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.tasks import spawn
-from core.vault import Sealed
+from core.vault import DamagedField, Sealed
 
 MAX_WEBHOOKS = 20
 MAX_PENDING = 10_000
@@ -331,12 +331,16 @@ class Courier:
 
     async def _try(self, webhook: Webhook, delivery: Delivery) -> Outcome:
         content = delivery.body.encode()
+        try:
+            secret = webhook.secret
+        except DamagedField:
+            return Outcome(None, "secret unreadable")
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Parley-Webhooks/1",
             "X-Parley-Event": delivery.event,
             "X-Parley-Delivery": delivery.event_id,
-            "X-Parley-Signature": signature(webhook.secret, content, at=self._clock()),
+            "X-Parley-Signature": signature(secret, content, at=self._clock()),
         }
         try:
             status = await egress.post(

@@ -37,6 +37,7 @@ from banking.ledger.rows import (
 )
 from core.db import UtcDateTime, safe_text
 from core.errors import AppError, Busy, Conflict, Invalid, NotFound
+from core.idempotency import KeyReused
 from core.ids import new_id
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def post(
         key: Names the request; scoped by the caller ("transfer:<draft id>").
         hold: Money set aside for this, used up by it; only for `holds.capture`, which keeps the hold itself in step.
 
-    Raises: Invalid for legs that cannot be; Conflict (code `key_reused`) if the key came with other content;
+    Raises: Invalid for legs that cannot be; KeyReused if the key came with other content;
         InsufficientFunds; Conflict (code `account_not_active`); NotFound for an unknown account.
     """
     _check(legs)
@@ -254,13 +255,14 @@ def _in_thread(connection: sqlite3.Connection, row: dict[str, Any], sides: Seque
         moved.append(after)
     if len({after.currency for after in moved}) != 1:
         return []
-    made = connection.execute(
+    # Nobody else writes meanwhile, so what is not there now is not there when it is inserted.
+    if connection.execute("SELECT 1 FROM postings WHERE key = :key OR reverses = :reverses", row).fetchone():
+        return []
+    connection.execute(
         "INSERT INTO postings (id, key, content_hash, kind, category, narration, reverses, at, currency) VALUES "
-        "(:id, :key, :content_hash, :kind, :category, :narration, :reverses, :at, :currency) ON CONFLICT DO NOTHING",
+        "(:id, :key, :content_hash, :kind, :category, :narration, :reverses, :at, :currency)",
         row | {"currency": moved[0].currency},
     )
-    if made.rowcount == 0:
-        return []
     connection.executemany(
         "UPDATE accounts SET balance_minor = ?, held_minor = ? WHERE id = ?",
         [(after.balance_minor, after.held_minor, after.account_id) for after in moved],
@@ -315,7 +317,7 @@ async def _earlier(db: AsyncSession, row: dict[str, Any], sides: Sequence[_Side]
     earlier = await db.scalar(select(Posting).where(Posting.key == row["key"]))
     if earlier is not None:
         if earlier.content_hash != row["content_hash"]:
-            raise Conflict("That request was made before with other content.", code="key_reused")
+            raise KeyReused
         return earlier
     undone = select(Posting.id).where(Posting.reverses == row["reverses"])
     if row["reverses"] is not None and await db.scalar(undone) is not None:

@@ -20,6 +20,7 @@ from banking.transfers.row import Factor, Mode, State, Transfer, link_of
 from banking.transfers.words import figures
 from core import webhooks
 from core.errors import Conflict, Invalid
+from core.idempotency import KeyReused
 from core.ids import new_id
 from core.money import Money
 from identity import audit
@@ -54,7 +55,7 @@ async def prepare(
         mode: IMPS or NEFT; if None, within this bank or by IMPS.
 
     Raises: NotFound (codes `no_payee`, `no_account`), Invalid (`bad_amount`, `bad_note`, `bad_mode`, `mode_limit`),
-        Conflict (`key_reused`, `payee_unreachable`, `limit_per_transfer`, `limit_per_day`, `limit_new_payee`,
+        KeyReused, Conflict (`payee_unreachable`, `limit_per_transfer`, `limit_per_day`, `limit_new_payee`,
         `account_not_active`), InsufficientFunds, WhichAccount.
     """
     await customers.lock(db, customer_id)
@@ -243,7 +244,7 @@ async def _with_key(db: AsyncSession, customer_id: str, key: str, request: str) 
         .execution_options(populate_existing=True)
     )
     if earlier is not None and earlier.request_hash != request:
-        raise Conflict("That request was made before with other content.", code="key_reused")
+        raise KeyReused
     return earlier
 
 

@@ -1,4 +1,4 @@
-"""Holds: money set aside on an account."""
+"""Holds: money set aside on an account; and what is posted cannot be replaced either."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
+# INSERT OR REPLACE deletes without asking the triggers of revision 0001.
+TAKEN = {
+    "postings": "id = NEW.id OR key = NEW.key OR reverses = NEW.reverses",
+    "entries": "id = NEW.id OR (posting_id = NEW.posting_id AND account_id = NEW.account_id)",
+}
 ACTIVE = sa.text("released_at IS NULL AND captured_by IS NULL")
 
 
@@ -47,8 +52,19 @@ def upgrade() -> None:
     op.create_index("ix_holds_account_id", "holds", ["account_id"])
     op.create_index("ix_holds_due", "holds", ["expires_at"], sqlite_where=ACTIVE, postgresql_where=ACTIVE)
 
+    if op.get_bind().dialect.name == "sqlite":
+        for table, taken in TAKEN.items():
+            replaces = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - our own words
+            op.execute(
+                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {replaces} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for table in TAKEN:
+            op.execute(f"DROP TRIGGER {table}_no_replace")
     op.drop_table("holds")
     with op.batch_alter_table("accounts") as accounts:
         accounts.drop_constraint(op.f("ck_accounts_floor"), type_="check")

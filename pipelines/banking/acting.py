@@ -15,6 +15,7 @@ from banking.requests import RequestKind
 from core.errors import Invalid
 from core.spoken import say_code, say_date, say_time
 from core.spoken.amounts import amounts_meant
+from identity import audit
 from pipelines.banking.drafts import draft_of, policy
 from pipelines.banking.looking import AccountKind
 from pipelines.base import Act, Spoken, ToolContext
@@ -104,6 +105,9 @@ async def add_reminder(
         raise Invalid("At what time today should I remind you?", code="bad_time")
     reminder = await reminders.add(
         ctx.db, customer_id=ctx.customer_id, text=text, due_at=due_at, repeats=repeats, now=ctx.now
+    )
+    audit.note(
+        ctx.db, actor=ctx.actor, act="reminder.added", subject=reminder.id, customer_id=ctx.customer_id, at=ctx.now
     )
     local = reminder.due_at.astimezone(IST)
     again = {

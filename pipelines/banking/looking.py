@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
@@ -24,6 +25,8 @@ MAX_SPOKEN = 5
 """Things read out at once; nobody remembers more."""
 
 MAX_SHOWN = 20
+
+_ENDS = re.compile(r"[.!?;]+(?=\s|$)|[\n\r]+")
 
 AccountKind = Annotated[
     Literal["savings", "current"] | None, Field(description="Which of the caller's accounts; leave out if not said")
@@ -219,7 +222,7 @@ def _spoken_lines(own: Account, lines: list[ledger.Line], count: int, now: datet
 
 
 def _spoken_line(line: ledger.Line, now: datetime) -> str:
-    what = normalise(line.narration)
+    what = normalise(_ENDS.sub(",", line.narration))  # one sentence, with its day, whatever was written
     return f"{say_date(line.at.date(), today=now.date())}, {what[:1].lower()}{what[1:]}"
 
 

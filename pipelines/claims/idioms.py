@@ -49,7 +49,8 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"out of the way\b|behind (?:you|us)\b",
             r"(?:are|is|'s) final\b|(?:one|two|three|transfer|payment) down\b|(?:are|is) (?:now )?even\b",
             r"in the bag\b|good as done\b|in place\b|here is your receipt\b|out of action\b",
-            r"(?:reference|transaction|utr|confirmation|receipt) (?:number|id|code|no)\b.*(?:\bis|\bare| 's)\b",
+            r"(?:reference|transaction|utr|confirmation|receipt) (?:(?:number|id|i d|code|no)\b.*)?"
+            r"(?:\bis|\bare| 's)\b",
         ),
     ),
     (
@@ -79,7 +80,7 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"made (?:(?:the|your|that|this|a|an|his|her|it) )?(?:[a-z]+ ){0,6}"
             r"(?:payment|transfer|deposit|transaction|remittance)\b",
             r"(?:payment|transfer|deposit)s? (?:(?:was|is|has|have|been|are|were) )*made\b",
-            rf"(?:{_MONEY}|it) (?:is|are|'s|was|were|has been) (?:(?:now|already|safely|all) )*"
+            rf"(?:{_MONEY}|it|{_COUNT}) (?:is|are|'s|was|were|has been) (?:(?:now|already|safely|all) )*"
             r"(?:with|gone|over there|out of|away|his|hers|theirs)\b",
             rf"{_MONEY} (?:is|are|'s) in$|it (?:is|'s) there$|(?:are|is) now (?:his|hers|theirs|[a-z]+ 's)\b",
             r"in (?:his|her|their|the payee 's|[a-z]+ 's) (?:[a-z]+ )?account\b|in the account of\b",

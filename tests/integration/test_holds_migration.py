@@ -22,6 +22,7 @@ BEFORE = (
     "INSERT INTO entries (posting_id, account_id, amount_minor, balance_after_minor, counterparty, narration) "
     "VALUES ('pst_1', 'acc_1', 1000, 1000, '', 'Opening'), ('pst_1', 'acc_2', -1000, -1000, '', 'Opening')",
 )
+POSTING_BUT_ID = "key, content_hash, kind, category, narration, currency, reverses, at"
 HOLD = (
     "INSERT INTO holds (id, account_id, amount_minor, reason, key, placed_at, expires_at) "
     f"VALUES ('hld_1', 'acc_1', 400, 'Hotel', 'hotel', {MOMENT}, {MOMENT})",
@@ -82,6 +83,11 @@ def test_money_and_what_guards_it_are_kept_both_ways(empty_database_url: str) ->
     refused(url, ANOTHER_PRIMARY.format(held="held_minor, ", zero="0, "))
     refused(url, "UPDATE entries SET amount_minor = 1")
     refused(url, "INSERT INTO accounts SELECT * FROM accounts WHERE id = 'acc_1'")
+    if url.startswith("sqlite"):
+        refused(url, "REPLACE INTO entries SELECT * FROM entries")
+        refused(url, "REPLACE INTO postings SELECT * FROM postings")
+        refused(url, f"REPLACE INTO postings SELECT 'new', {POSTING_BUT_ID} FROM postings")
+        assert execute(url, entries) == written
 
     to(url, "0001")
     assert execute(url, balances) == kept

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
+from loguru import logger
+from sqlalchemy import select
 
 from banking import accounts, beneficiaries, ledger
 from banking.accounts import House
 from banking.ledger import Leg, PostingKind
 from banking.transfers import State
 from core.clock import utc_now
-from core.db import Database
+from core.db import Base, Database
 from core.settings import Settings
+from core.spoken import say_digits
 from pipelines.banking import AGENT
 from providers import ollama
 from providers.base import Brief
@@ -208,6 +213,46 @@ async def test_it_invents_a_payee(plays: Plays) -> None:
     await line.types("send five hundred to ravi")
     await line.voice.says(containing="Whom do you mean")
     assert await line.transfers() == []
+
+
+async def test_a_code_is_in_no_request_log_row_sentence_or_message(plays: Plays, database: Database) -> None:
+    line, model = await plays(sends("Ravi", 15_000), Says(["You are welcome."]))
+    log = StringIO()
+    sink = logger.add(log, level="TRACE", backtrace=True, diagnose=True)
+    try:
+        await line.types("send fifteen thousand to ravi")
+        await line.read_back_heard()
+        await line.types("yes")
+        await line.until(lambda: line.teller.asking_code)
+        code = line.pigeon.code
+        assert line.teller.typed(" ".join(reversed(code))), "a wrong try stays out as well"
+        assert line.teller.typed(f"{code[:3]} {code[3:]}")
+        await line.until(lambda: bool(line.done))
+        await line.types("thank you")
+        await line.voice.says(containing="You are welcome")
+        await line.hang_up()
+    finally:
+        logger.remove(sink)
+    rows: list[str] = []
+    async with database.reading() as db:
+        for table in Base.metadata.sorted_tables:
+            rows += [str(tuple(row)) for row in await db.execute(select(table))]
+    assert len(model.requests) == 2 and await line.postings() == 1
+    places = {
+        "requests": json.dumps(model.requests),
+        "log": log.getvalue(),
+        "rows": "\n".join(rows),
+        "sentences": heard(line),
+        "messages": str(line.told),
+        "record": str(line.notes),
+    }
+    written = [code, f"{code[:3]} {code[3:]}", " ".join(code), " ".join(reversed(code)), say_digits(code)]
+    assert not [
+        (place, form)
+        for place, text in places.items()
+        for form in written
+        if re.search(rf"(?<![\w.]){form}(?![\w.])", text)
+    ]
 
 
 async def test_it_passes_other_peoples_ids(plays: Plays, database: Database) -> None:

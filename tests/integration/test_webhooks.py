@@ -195,6 +195,18 @@ async def test_what_is_not_taken_is_tried_again(
     assert (await only_webhook(database)).last_error is None
 
 
+async def test_a_secret_that_does_not_open_ends_no_other_delivery(database: Database, listener: Listener) -> None:
+    broken, well = await register(database, listener.url), await register(database, listener.url)
+    await put(database)
+    async with database.transaction() as db:
+        await db.execute(sa.update(Webhook).where(Webhook.id == broken).values(secret_sealed="changed"))
+    await deliver(database)
+    async with database.reading() as db:
+        errors = {row.id: row.last_error for row in await db.scalars(sa.select(Webhook))}
+    assert errors == {broken: "secret unreadable", well: None}
+    assert len(listener.heard) == 1
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(database: Database, listener: Listener, status: int) -> None:
     async with Listener().listening() as elsewhere:

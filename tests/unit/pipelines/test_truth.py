@@ -148,6 +148,10 @@ FALSE_CLAIMS = (
     "Your balance has gone down to nine thousand five hundred.",
     "Thank you for your payment.",
     "Your transaction reference number is 12345.",
+    "Your transaction ID is TX99.",
+    "The reference is 4456.",
+    "The 500 is with Ravi now.",
+    "Your 500 is now with Ravi.",
     "Here is your receipt.",
     # Payees, reminders, cards, requests.
     "I've added Ravi as a payee.",
