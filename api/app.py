@@ -13,7 +13,7 @@ from loguru import logger
 from agent.call import Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
-from api import agents, audit, auth, bank, calls, errors, health, pages, portal, webhooks
+from api import agents, audit, auth, bank, calls, errors, health, pages, portal, requests, webhooks
 from api.deps import Shared
 from api.edge import Edge
 from api.upkeep import Upkeep
@@ -126,7 +126,7 @@ def _mount(app: FastAPI) -> None:
     app.include_router(health.router)
     versioned = APIRouter(prefix="/api/v1")
     versioned.include_router(auth.customers)
-    for router in (portal.router, bank.router, audit.router, webhooks.router):
+    for router in (portal.router, bank.router, audit.router, webhooks.router, requests.router):
         versioned.include_router(router)
     app.include_router(versioned)
     app.include_router(auth.customers, include_in_schema=False)

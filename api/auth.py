@@ -12,6 +12,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.bank.schemas import Code
 from api.deps import SESSION_COOKIE, Address, App, Bearer, Shared, actor_of, bearer, token_of
 from api.limited import Limited
 from core import webhooks
@@ -107,7 +108,7 @@ class SecondFactorIn(BaseModel):
     """The code for a log-in's second factor."""
 
     challenge_id: Id
-    otp: str = Field(min_length=1, max_length=32)
+    otp: Code
 
 
 class RefreshIn(BaseModel):
@@ -429,7 +430,7 @@ async def _record_refusal(app: Shared, request: Request, user_id: str) -> None:
     async with app.db.transaction() as db:
         user = await users.get(db, user_id)
         payload = {"user_id": user.id, "at": now.isoformat()}
-        await webhooks.put(db, event=webhooks.Event.PASSWORD_FAILED, payload=payload, at=now)
+        webhooks.put(db, event=webhooks.Event.PASSWORD_FAILED, payload=payload, at=now)
         _note(db, actor_of(request, user.id, user.role), "password.refused", user.id, now, "refused")
 
 

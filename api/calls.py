@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
+from api.bank.schemas import Code
 from api.deps import App, Caller, Shared
 from api.limited import Limited
 from core.errors import AppError, Invalid
@@ -87,7 +88,7 @@ class CandidatesIn(BaseModel):
 class CodeIn(BaseModel):
     """The digits typed on the keypad."""
 
-    code: str = Field(pattern=r"^[0-9]{4,10}$")
+    code: Code
 
 
 class CodeOut(BaseModel):

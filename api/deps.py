@@ -41,11 +41,7 @@ class Shared:
     @property
     def policy(self) -> Policy:
         """What the bank demands before money moves."""
-        return Policy(
-            secret=self.secret,
-            mfa_above_minor=int(self.settings.mfa_required_amount * 100),
-            delivery=self.delivery,
-        )
+        return Policy.of_settings(self.settings, secret=self.secret, delivery=self.delivery)
 
 
 def shared(request: Request) -> Shared:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response
 from core.clock import monotonic_s
+from core.errors import AppError
 from core.ids import new_id
 
 MAX_BODY = 64 * 1024
@@ -82,14 +83,12 @@ class Edge:
             if status:
                 raise  # Half an answer is out; the connection must break.
             sorry = "Something went wrong on our side. Please try again."
-            await error_response(detail=sorry, code="internal", status=500)(scope, receive, stamped_send)
+            await error_response(AppError(sorry, code="internal", status=500))(scope, receive, stamped_send)
         finally:
             if too_large and status == 0:
                 status = 413
-                refusal = error_response(
-                    detail=f"The request body is larger than {MAX_BODY} bytes", code="too_large", status=413
-                )
-                await refusal(scope, receive, stamped_send)
+                refusal = AppError(f"The request body is larger than {MAX_BODY} bytes", code="too_large", status=413)
+                await error_response(refusal)(scope, receive, stamped_send)
             level = "DEBUG" if scope["path"] in self._quiet else "INFO"
             took_ms = (monotonic_s() - started_at) * 1000
             # The query string is left out on purpose: it may carry a token.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from core.clock import utc_now
-from core.errors import AppError
+from core.errors import AppError, Invalid
 
 
 class ErrorOut(BaseModel):
@@ -22,30 +21,27 @@ class ErrorOut(BaseModel):
     error_code: str
     status_code: int
     timestamp: str
-    errors: list[dict[str, Any]] | None = None
+    errors: list[dict[str, Any]] | None = Field(None, exclude_if=lambda errors: errors is None)
+
+    @classmethod
+    def of(cls, error: AppError, *, errors: list[dict[str, Any]] | None = None) -> Self:
+        """An error as every client gets it, now."""
+        return cls(
+            detail=error.message,
+            error_code=error.code,
+            status_code=error.status,
+            timestamp=utc_now().isoformat(),
+            errors=errors,
+        )
 
 
-def error_response(
-    *,
-    detail: str,
-    code: str,
-    status: int,
-    retry_after_s: int | None = None,
-    errors: Sequence[dict[str, Any]] | None = None,
-) -> JSONResponse:
-    """An error in the shape every client gets."""
-    body: dict[str, Any] = {
-        "detail": detail,
-        "error_code": code,
-        "status_code": status,
-        "timestamp": utc_now().isoformat(),
-    }
-    if errors is not None:
-        body["errors"] = list(errors)
-    headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
-    if status == 401:
+def error_response(error: AppError, *, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+    """The answer that tells of an error."""
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
+    if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, status_code=status, headers=headers)
+    body = ErrorOut.of(error, errors=errors).model_dump(mode="json")
+    return JSONResponse(body, status_code=error.status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -53,9 +49,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AppError)
     async def on_app_error(request: Request, error: AppError) -> JSONResponse:
-        response = error_response(
-            detail=error.message, code=error.code, status=error.status, retry_after_s=error.retry_after_s
-        )
+        response = error_response(error)
         response.headers.update(getattr(request.state, "rate_limit", {}))
         return response
 
@@ -71,13 +65,12 @@ def install(app: FastAPI) -> None:
             for problem in error.errors()
         ]
         detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in errors[:5])
-        return error_response(detail=detail or "The request is not valid", code="validation", status=422, errors=errors)
+        return error_response(Invalid(detail or "The request is not valid", code="validation"), errors=errors)
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> JSONResponse:
         codes = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-        response = error_response(
-            detail=str(error.detail), code=codes.get(error.status_code, "http_error"), status=error.status_code
-        )
+        code = codes.get(error.status_code, "http_error")
+        response = error_response(AppError(str(error.detail), code=code, status=error.status_code))
         response.headers.update(error.headers or {})
         return response

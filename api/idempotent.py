@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import App, Who
-from api.errors import error_response
+from api.errors import ErrorOut
 from core import idempotency
 from core.clock import utc_now
 from core.crypto import keyed_hash
@@ -74,8 +74,7 @@ class Repeatable:
 
     async def _refuse(self, asked: Asked, error: AppError) -> Response:
         """Keep a refusal, whose transaction was undone; if another process was faster, its answer counts."""
-        refusal = error_response(detail=error.message, code=error.code, status=error.status)
-        text = bytes(refusal.body).decode()
+        text = ErrorOut.of(error).model_dump_json()
         async with self._db.transaction() as db:
             if kept := await _kept(db, asked):
                 return self._answer(kept.status, kept.body, replayed=True)

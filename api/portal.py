@@ -7,14 +7,14 @@ from typing import Self
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import inbox
 from api.auth import ChallengeOut, Id, password_attempt
+from api.bank.schemas import Code
 from api.deps import Acting, Address, App, Registered, Shared, Who
 from api.limited import Limited
-from banking.customers import Customer
+from banking import customers
 from core.clock import utc_now
 from core.errors import Forbidden, Invalid
 from identity import audit, mfa, otp, sessions, users
@@ -80,9 +80,9 @@ class EnrolmentIn(BaseModel):
     """Both codes: the app's and the one that was sent."""
 
     enrolment_id: Id
-    otp: str = Field(min_length=1, max_length=32, description="The code the app shows")
+    otp: Code = Field(description="The code the app shows")
     challenge_id: Id
-    code: str = Field(min_length=1, max_length=32, description="The code that was sent")
+    code: Code = Field(description="The code that was sent")
 
 
 class LoginFactorIn(PasswordIn):
@@ -136,7 +136,7 @@ async def me(app: App, who: Who) -> MeOut:
     """Who is logged in."""
     user, remaining = None, None
     async with app.db.reading() as db:
-        customer = await _customer(db, who)
+        customer = await customers.of_login(db, who)
         if who.role == "otp":
             remaining = await otp.remaining(db, who.subject)
         else:
@@ -276,11 +276,6 @@ async def _factors(db: AsyncSession, user: User | None) -> SecondFactorOut:
     if user is None:
         return SecondFactorOut(totp=False, login_factor=None)
     return SecondFactorOut(totp=await mfa.has_totp(db, user.id), login_factor=user.login_factor)
-
-
-async def _customer(db: AsyncSession, who: Claims) -> Customer | None:
-    owner = Customer.guest_of if who.role == "otp" else Customer.user_id
-    return await db.scalar(select(Customer).where(owner == who.subject))
 
 
 def _offline_speech(app: Shared) -> bool:

@@ -112,6 +112,15 @@ class WhichAccount(AppError):
     status = 409
 
 
+class AccountNotActive(Conflict):
+    """The account is frozen or closed: nothing moves on it."""
+
+    code = "account_not_active"
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"The {account.spoken_name} is {account.status.value}.")
+
+
 class InsufficientFunds(Conflict):
     """The account does not hold what was asked for, or it is promised already.
 
@@ -200,7 +209,7 @@ async def own(db: AsyncSession, *, customer_id: str, account_id: str) -> Account
     return account
 
 
-async def of_customer(db: AsyncSession, customer_id: str) -> Sequence[Account]:
+async def of_customer(db: AsyncSession, *, customer_id: str) -> Sequence[Account]:
     """A customer's open accounts, the primary one first, then the oldest."""
     return (
         await db.scalars(
@@ -218,7 +227,7 @@ async def find_own(db: AsyncSession, *, customer_id: str, kind: str | None = Non
 
     Raises: NotFound; WhichAccount, whose spoken sentence lists the choice.
     """
-    held = await of_customer(db, customer_id)
+    held = await of_customer(db, customer_id=customer_id)
     if not held:
         raise NotFound("You have no account with us.", code="no_account")
     fitting = [account for account in held if kind is None or account.kind.value == kind.strip().lower()]
@@ -239,7 +248,7 @@ async def to_pay_from(db: AsyncSession, *, customer_id: str, amount_minor: int, 
     usual = await find_own(db, customer_id=customer_id, kind=kind)
     if kind is not None or _can_pay(usual, amount_minor):
         return usual
-    others = [account for account in await of_customer(db, customer_id) if _can_pay(account, amount_minor)]
+    others = [account for account in await of_customer(db, customer_id=customer_id) if _can_pay(account, amount_minor)]
     if len(others) != 1:
         raise InsufficientFunds(usual)
     return others[0]

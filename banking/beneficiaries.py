@@ -18,6 +18,8 @@ from core.errors import AppError, Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.spoken import say_digits, say_list
 from core.vault import Sealed
+from identity import audit
+from identity.actor import Actor
 
 MAX_PER_CUSTOMER = 200
 MAX_LISTED = 5
@@ -99,14 +101,19 @@ class WhichPayee(AppError):
 async def add(
     db: AsyncSession,
     *,
+    actor: Actor,
     customer_id: str,
     nickname: str,
     name: str,
     account_number: str,
     ifsc: str | None,
     now: datetime,
+    since: datetime | None = None,
 ) -> Beneficiary:
-    """Save a payee; the cool-off runs from `now`.
+    """Save a payee.
+
+    Args:
+        since: From when on they count as saved, and the cool-off runs; `now` if None.
 
     Raises: Invalid (codes `bad_name`, `bad_account_number`, `bad_ifsc`, `own_account`); Conflict (codes
         `nickname_taken`, `too_many_payees`).
@@ -119,10 +126,11 @@ async def add(
     ifsc = ifsc.strip().upper() if ifsc else None
     if ifsc is not None and not _IFSC.fullmatch(ifsc):
         raise Invalid("An IFSC looks like HDFC0001234: four letters, a zero, six letters or digits.", code="bad_ifsc")
-    if ifsc is None and account_number in {own.number for own in await accounts.of_customer(db, customer_id)}:
+    held = await accounts.of_customer(db, customer_id=customer_id)
+    if ifsc is None and account_number in {account.number for account in held}:
         raise Invalid("That is an account of your own.", code="own_account")
 
-    saved = await of_customer(db, customer_id)
+    saved = await of_customer(db, customer_id=customer_id)
     if len(saved) >= MAX_PER_CUSTOMER:
         raise Conflict(f"You have {MAX_PER_CUSTOMER} payees. Remove one first.", code="too_many_payees")
     taken = Conflict("You have a payee of that nickname already. Choose another.", code="nickname_taken")
@@ -135,17 +143,18 @@ async def add(
         name=name,
         account_number=account_number,
         ifsc=ifsc,
-        created_at=now,
+        created_at=since or now,
     )
     try:
         async with db.begin_nested():
             db.add(payee)
     except IntegrityError:  # another request was first
         raise taken from None
+    audit.note(db, actor=actor, act="payee.added", subject=payee.id, customer_id=customer_id, at=now)
     return payee
 
 
-async def of_customer(db: AsyncSession, customer_id: str) -> Sequence[Beneficiary]:
+async def of_customer(db: AsyncSession, *, customer_id: str) -> Sequence[Beneficiary]:
     """A customer's payees by nickname."""
     return (
         await db.scalars(
@@ -157,7 +166,7 @@ async def of_customer(db: AsyncSession, customer_id: str) -> Sequence[Beneficiar
     ).all()
 
 
-async def get_own(db: AsyncSession, *, customer_id: str, beneficiary_id: str) -> Beneficiary:
+async def own(db: AsyncSession, *, customer_id: str, beneficiary_id: str) -> Beneficiary:
     """One of a customer's payees as it is now.
 
     Raises: NotFound (code `no_payee`), also if it is somebody else's or was removed.
@@ -176,7 +185,7 @@ async def get_own(db: AsyncSession, *, customer_id: str, beneficiary_id: str) ->
     return payee
 
 
-async def remove(db: AsyncSession, *, customer_id: str, beneficiary_id: str, now: datetime) -> None:
+async def remove(db: AsyncSession, *, actor: Actor, customer_id: str, beneficiary_id: str, now: datetime) -> None:
     """Take a payee off a customer's list; drafts to it can no longer be confirmed.
 
     Raises: NotFound (code `no_payee`).
@@ -194,6 +203,7 @@ async def remove(db: AsyncSession, *, customer_id: str, beneficiary_id: str, now
     )
     if removed is None:
         raise _no_payee()
+    audit.note(db, actor=actor, act="payee.removed", subject=removed, customer_id=customer_id, at=now)
 
 
 async def resolve(db: AsyncSession, *, customer_id: str, said: str) -> Beneficiary:
@@ -201,7 +211,7 @@ async def resolve(db: AsyncSession, *, customer_id: str, said: str) -> Beneficia
 
     Raises: WhichPayee, whose spoken sentence lists the choice; NotFound (code `no_payee`).
     """
-    payees = await of_customer(db, customer_id)
+    payees = await of_customer(db, customer_id=customer_id)
     wanted = fold(said)
     words = set(wanted.split())
     for fitting in (
@@ -218,14 +228,14 @@ async def resolve(db: AsyncSession, *, customer_id: str, said: str) -> Beneficia
 
 async def names(db: AsyncSession, customer_id: str) -> tuple[str, ...]:
     """Every name the customer may say: nicknames first, then full names, each once."""
-    payees = await of_customer(db, customer_id)
+    payees = await of_customer(db, customer_id=customer_id)
     return tuple(dict.fromkeys([payee.nickname for payee in payees] + [payee.name for payee in payees]))
 
 
 async def has_alike(db: AsyncSession, payee: Beneficiary) -> bool:
     """Whether the customer has another payee who could be taken for this one by ear."""
     mine = fold(payee.nickname).split()
-    for other in await of_customer(db, payee.customer_id):
+    for other in await of_customer(db, customer_id=payee.customer_id):
         if other.id == payee.id:
             continue
         pairs = ((mine, _words(other)), (fold(other.nickname).split(), _words(payee)))

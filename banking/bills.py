@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text, case, func, select, text, update
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text, case, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, Minor, SafeStr, UtcDateTime, one_of
+from core.db import Base, Minor, SafeStr, UtcDateTime, one_of, paged
 from core.errors import AppError, Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.money import Money
 from core.spoken import hear_digits, say_digits, say_list
 from core.vault import Sealed
 
-MAX_PER_PAGE = 100
 MAX_DUE = 200
 
 
@@ -113,9 +112,13 @@ class WhichBill(AppError):
     status = 409
 
 
-def categories() -> tuple[BillCategory, ...]:
-    """Everything a bill can be for."""
-    return tuple(BillCategory)
+class BillNotDue(Conflict):
+    """The bill has been paid already."""
+
+    code = "bill_not_due"
+
+    def __init__(self) -> None:
+        super().__init__("That bill has been paid already.")
 
 
 async def add(
@@ -155,20 +158,14 @@ async def add(
 
 async def of_customer(
     db: AsyncSession, *, customer_id: str, state: BillState | None = None, page: int = 1, per_page: int = 20
-) -> tuple[list[Bill], int]:
+) -> tuple[Sequence[Bill], int]:
     """One page of a customer's bills and how many there are: those due by their date, then the paid, newest first."""
     query = select(Bill).where(Bill.customer_id == customer_id)
     if state is not None:
         query = query.where(Bill.state == state)
-    total = await db.scalar(select(func.count()).select_from(query.subquery()))
-    per_page = max(1, min(per_page, MAX_PER_PAGE))
     is_paid = Bill.state == BillState.PAID
-    rows = await db.scalars(
-        query.order_by(is_paid, case((~is_paid, Bill.due_on)), Bill.paid_at.desc(), Bill.id)
-        .limit(per_page)
-        .offset((max(1, page) - 1) * per_page)
-    )
-    return list(rows), total or 0
+    order = (is_paid, case((~is_paid, Bill.due_on)), Bill.paid_at.desc(), Bill.id)
+    return await paged(db, query, *order, page=page, per_page=per_page)
 
 
 async def own(db: AsyncSession, *, customer_id: str, bill_id: str) -> Bill:
@@ -210,7 +207,7 @@ async def find_own(db: AsyncSession, *, customer_id: str, said: str) -> Bill:
 async def settle(db: AsyncSession, *, bill_id: str, customer_id: str, transfer_id: str, now: datetime) -> Bill:
     """Mark a due bill as paid by a transfer, once.
 
-    Raises: NotFound, also if it is somebody else's; Conflict (code `bill_not_due`).
+    Raises: NotFound, also if it is somebody else's; BillNotDue.
     """
     settled = await db.scalar(
         update(Bill)
@@ -222,7 +219,7 @@ async def settle(db: AsyncSession, *, bill_id: str, customer_id: str, transfer_i
     if settled is not None:
         return settled
     await own(db, customer_id=customer_id, bill_id=bill_id)
-    raise Conflict("That bill has been paid already.", code="bill_not_due")
+    raise BillNotDue
 
 
 def _fitting(due: Sequence[Bill], said: str) -> Sequence[Bill]:

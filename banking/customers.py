@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, SafeStr, UtcDateTime, insert_if_absent, one_of
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from core.vault import Sealed
 from identity import audit
 from identity.actor import SYSTEM
+from identity.tokens import Claims
 
 
 class KycStatus(StrEnum):
@@ -50,17 +52,6 @@ class Kyc:
         """For one column."""
         return json.dumps(asdict(self) | {"date_of_birth": self.date_of_birth.isoformat()}, ensure_ascii=False)
 
-    @classmethod
-    def of_text(cls, text: str) -> Kyc:
-        """What `as_text` wrote."""
-        fields = json.loads(text)
-        return cls(
-            document=KycDocument(fields["document"]),
-            number=fields["number"],
-            date_of_birth=date.fromisoformat(fields["date_of_birth"]),
-            address=fields["address"],
-        )
-
 
 class Customer(Base):
     """A client of the bank.
@@ -69,7 +60,7 @@ class Customer(Base):
         demo_number: The number by which the demonstration API knows one of its five customers.
         user_id: Who logs in as this customer.
         guest_of: The portal code this demo customer was made for.
-        kyc: What they showed to be known, as text; read it by `known_by`.
+        kyc: What they showed to be known: a `Kyc` as text.
     """
 
     __tablename__ = "customers"
@@ -89,12 +80,6 @@ class Customer(Base):
     email = Sealed(254)
     phone = Sealed(32)
     kyc = Sealed(2000)
-
-    @property
-    def known_by(self) -> Kyc | None:
-        """What they showed to be known; None if nothing is kept of it."""
-        text = self.kyc
-        return None if text is None else Kyc.of_text(text)
 
 
 async def get(db: AsyncSession, customer_id: str) -> Customer:
@@ -120,6 +105,12 @@ async def lock(db: AsyncSession, customer_id: str) -> Customer:
     )
 
 
+async def names(db: AsyncSession, customer_ids: Iterable[str]) -> dict[str, str]:
+    """What customers are called, by their ids."""
+    found = await db.execute(select(Customer.id, Customer.name).where(Customer.id.in_(set(customer_ids))))
+    return {row.id: row.name for row in found}
+
+
 async def of_user(db: AsyncSession, user_id: str) -> Customer:
     """The customer a registered user is.
 
@@ -134,6 +125,26 @@ async def of_demo_number(db: AsyncSession, number: int) -> Customer:
     Raises: NotFound.
     """
     return _found(await db.scalar(select(Customer).where(Customer.demo_number == number)))
+
+
+async def of_login(db: AsyncSession, who: Claims) -> Customer | None:
+    """The customer a log-in is, or None: administrators never are one, portal guests from their first use on."""
+    if who.role == "admin":
+        return None
+    owner = Customer.guest_of if who.role == "otp" else Customer.user_id
+    return await db.scalar(select(Customer).where(owner == who.subject))
+
+
+async def admit(db: AsyncSession, who: Claims, now: datetime) -> str:
+    """The id of the customer a log-in is; a portal guest's is made at its first use.
+
+    Raises: Forbidden (code `not_a_customer`) for administrators; NotFound for a user without a customer.
+    """
+    if who.role == "otp":
+        return await admit_guest(db, who.subject, now)
+    if who.role == "user":
+        return (await of_user(db, who.subject)).id
+    raise Forbidden("Administrators have no bank account; log in as a customer", code="not_a_customer")
 
 
 async def admit_guest(db: AsyncSession, otp_id: str, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 
@@ -11,6 +11,11 @@ IST = timezone(timedelta(hours=5, minutes=30), "IST")
 def today(now: datetime) -> date:
     """The date in India at a moment."""
     return now.astimezone(IST).date()
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in India."""
+    return datetime.combine(day, time.min, IST)
 
 
 def add_months(day: date, months: int) -> date:

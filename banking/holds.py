@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from banking import accounts, ledger
-from banking.accounts import Account, AccountStatus, InsufficientFunds
+from banking.accounts import Account, AccountNotActive, AccountStatus, InsufficientFunds
 from banking.ledger import Leg, Posting, PostingKind
 from core.db import Base, Minor, SafeStr, UtcDateTime, insert_if_absent, safe_text
-from core.errors import Conflict, Invalid, NotFound
-from core.idempotency import KeyReused
+from core.errors import Conflict, Invalid, KeyReused, NotFound
 from core.ids import new_id
 
 MAX_REASON = 200
+MAX_LISTED = 500
 
 _ACTIVE = text("released_at IS NULL AND captured_by IS NULL")
 
@@ -69,7 +69,7 @@ async def place(
 ) -> Hold:
     """Set money aside; the same key with the same content returns the hold placed first, whatever became of it.
 
-    Raises: Invalid for an amount or time that cannot be; InsufficientFunds; Conflict (code `account_not_active`);
+    Raises: Invalid for an amount or time that cannot be; InsufficientFunds; AccountNotActive;
         KeyReused if the key came with other content; NotFound for an unknown account.
     """
     if type(amount_minor) is not int or not 0 < amount_minor <= ledger.MAX_AMOUNT_MINOR or expires_at <= now:
@@ -80,7 +80,7 @@ async def place(
     if earlier is not None:
         return _same(earlier, account_id, amount_minor, reason)
     if account.status is not AccountStatus.ACTIVE:
-        raise Conflict(f"The {account.spoken_name} is {account.status.value}.", code="account_not_active")
+        raise AccountNotActive(account)
     if account.floor_minor is not None and account.available.minor < amount_minor:
         raise InsufficientFunds(account)
     hold = await insert_if_absent(
@@ -187,7 +187,7 @@ async def of_account(db: AsyncSession, account_id: str) -> Sequence[Hold]:
             select(Hold)
             .where(Hold.account_id == account_id, Hold.released_at.is_(None), Hold.captured_by.is_(None))
             .order_by(Hold.placed_at, Hold.id)
-            .limit(ledger.MAX_PAGE)
+            .limit(MAX_LISTED)
         )
     ).all()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from banking.beneficiaries import COOL_OFF, COOL_OFF_MAX_MINOR, Beneficiary
+from banking.days import midnight, today
 from banking.transfers.row import Transfer
 from banking.transfers.words import figures
 from core.db import Base, Minor
@@ -21,7 +22,6 @@ from identity import audit
 from identity.actor import Actor, Channel
 
 CURRENCY = "INR"
-INDIA = timezone(timedelta(hours=5, minutes=30))  # a day of a limit is one of India's, which has no summer time
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,8 @@ async def of(db: AsyncSession, *, customer_id: str, channel: Channel, now: datet
 
     A day by voice counts what was moved by voice; the other doors share one day, to which voice counts too.
     """
-    today = now.astimezone(INDIA).replace(hour=0, minute=0, second=0, microsecond=0)
     used = select(func.coalesce(func.sum(Transfer.amount_minor), 0)).where(
-        Transfer.customer_id == customer_id, Transfer.posted_at >= today
+        Transfer.customer_id == customer_id, Transfer.posted_at >= midnight(today(now))
     )
     if channel == "voice":
         used = used.where(Transfer.channel == channel)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, func, select
+from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, SafeStr, UtcDateTime
+from core.db import Base, SafeStr, UtcDateTime, paged
 from core.errors import NotFound
 from core.ids import new_id
-
-MAX_PER_PAGE = 100
 
 
 class Notice(Base):
@@ -46,12 +44,7 @@ async def of_customer(
 ) -> tuple[Sequence[Notice], int]:
     """One page of a customer's notices, newest first, and how many there are."""
     query = select(Notice).where(Notice.customer_id == customer_id)
-    total = await db.scalar(select(func.count()).select_from(query.subquery()))
-    per_page = max(1, min(per_page, MAX_PER_PAGE))
-    rows = await db.scalars(
-        query.order_by(Notice.at.desc(), Notice.id).limit(per_page).offset((max(1, page) - 1) * per_page)
-    )
-    return rows.all(), total or 0
+    return await paged(db, query, Notice.at.desc(), Notice.id, page=page, per_page=per_page)
 
 
 async def mark_read(db: AsyncSession, *, customer_id: str, notice_id: str, now: datetime) -> Notice:

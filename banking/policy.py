@@ -1,10 +1,13 @@
-"""What the installation demands before money moves; made once from the settings and passed on."""
+"""What the installation demands before money moves; from the settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.settings import Settings
 from identity.delivery import Delivery
+
+PAISE = 100
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,8 @@ class Policy:
     secret: str
     mfa_above_minor: int
     delivery: Delivery
+
+    @classmethod
+    def of_settings(cls, settings: Settings, *, secret: str, delivery: Delivery) -> Policy:
+        """The rules of an installation."""
+        return cls(secret, int(settings.mfa_required_amount * PAISE), delivery)

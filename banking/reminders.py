@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, case, func, select
+from sqlalchemy import ForeignKey, Index, String, case, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from banking import customers, notices
 from banking.days import IST, add_months
-from core.db import Base, SafeStr, UtcDateTime, one_of, safe_text
+from core.db import Base, SafeStr, UtcDateTime, one_of, paged, safe_text
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
+from identity import audit
+from identity.actor import Actor
 
 MAX_PER_CUSTOMER = 50
-MAX_PER_PAGE = 100
 MAX_TEXT = 200
 MAX_AHEAD = timedelta(days=5 * 366)
 
@@ -77,7 +78,14 @@ class Fired:
 
 
 async def add(
-    db: AsyncSession, *, customer_id: str, text: str, due_at: datetime, now: datetime, repeats: Repeats = Repeats.NONE
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    customer_id: str,
+    text: str,
+    due_at: datetime,
+    now: datetime,
+    repeats: Repeats = Repeats.NONE,
 ) -> Reminder:
     """Schedule a reminder; one that is there already, equal in all, is returned as it is.
 
@@ -115,6 +123,7 @@ async def add(
         created_at=now,
     )
     db.add(reminder)
+    audit.note(db, actor=actor, act="reminder.added", subject=reminder.id, customer_id=customer_id, at=now)
     await db.flush()
     return reminder
 
@@ -126,18 +135,12 @@ async def of_customer(
     query = select(Reminder).where(Reminder.customer_id == customer_id)
     if state is not None:
         query = query.where(Reminder.state == state)
-    total = await db.scalar(select(func.count()).select_from(query.subquery()))
-    per_page = max(1, min(per_page, MAX_PER_PAGE))
     is_past = Reminder.state != ReminderState.SCHEDULED
-    rows = await db.scalars(
-        query.order_by(is_past, case((~is_past, Reminder.due_at)), Reminder.due_at.desc(), Reminder.id)
-        .limit(per_page)
-        .offset((max(1, page) - 1) * per_page)
-    )
-    return rows.all(), total or 0
+    order = (is_past, case((~is_past, Reminder.due_at)), Reminder.due_at.desc(), Reminder.id)
+    return await paged(db, query, *order, page=page, per_page=per_page)
 
 
-async def cancel(db: AsyncSession, *, customer_id: str, reminder_id: str) -> Reminder:
+async def cancel(db: AsyncSession, *, actor: Actor, customer_id: str, reminder_id: str, now: datetime) -> Reminder:
     """Have a reminder not come any more; again changes nothing.
 
     Raises: NotFound, also if it is somebody else's; Conflict (code `reminder_over`) if it has come already.
@@ -152,7 +155,9 @@ async def cancel(db: AsyncSession, *, customer_id: str, reminder_id: str) -> Rem
         raise NotFound("There is no such reminder.", code="no_reminder", spoken="I can't find that reminder.")
     if reminder.state is ReminderState.FIRED:
         raise Conflict("That reminder has come already.", code="reminder_over")
-    reminder.state = ReminderState.CANCELLED
+    if reminder.state is ReminderState.SCHEDULED:
+        reminder.state = ReminderState.CANCELLED
+        audit.note(db, actor=actor, act="reminder.cancelled", subject=reminder.id, customer_id=customer_id, at=now)
     await db.flush()
     return reminder
 

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from banking import customers
-from core.db import Base, SafeStr, UtcDateTime, one_of, storable_text
-from core.errors import Conflict
-from core.idempotency import KeyReused
+from core.db import Base, SafeStr, UtcDateTime, one_of, paged, storable_text
+from core.errors import Conflict, KeyReused, NotFound
 from core.ids import new_id
 from identity import audit
 from identity.actor import Actor
 
-MAX_PER_PAGE = 100
 MAX_PER_DAY = 20
 MAX_NOTE = 500
 
@@ -63,10 +61,10 @@ class ServiceRequest(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class TooManyRequests(Conflict):
+class TooManyToday(Conflict):
     """The customer has asked for as much today as people can see to."""
 
-    code = "too_many_requests"
+    code = "too_many_today"
     status = 429
 
 
@@ -75,7 +73,7 @@ async def open_request(
 ) -> ServiceRequest:
     """Ask the bank's people for something; the same key with the same content returns the request made first.
 
-    Raises: KeyReused if the key came with other content; TooManyRequests; NotFound for an unknown
+    Raises: KeyReused if the key came with other content; TooManyToday; NotFound for an unknown
         customer.
     """
     await customers.lock(db, customer_id)
@@ -92,7 +90,7 @@ async def open_request(
         select(func.count()).where(ServiceRequest.customer_id == customer_id, ServiceRequest.created_at > since)
     )
     if (recent or 0) >= MAX_PER_DAY:
-        raise TooManyRequests("You have made many requests today. Please try again tomorrow.")
+        raise TooManyToday("You have made many requests today. Please try again tomorrow.")
 
     request = ServiceRequest(
         id=new_id("req"),
@@ -118,16 +116,39 @@ async def open_request(
     return request
 
 
-async def of_customer(
-    db: AsyncSession, *, customer_id: str, page: int = 1, per_page: int = 20
-) -> tuple[Sequence[ServiceRequest], int]:
-    """One page of a customer's requests, newest first, and how many there are."""
-    query = select(ServiceRequest).where(ServiceRequest.customer_id == customer_id)
-    total = await db.scalar(select(func.count()).select_from(query.subquery()))
-    per_page = max(1, min(per_page, MAX_PER_PAGE))
-    rows = await db.scalars(
-        query.order_by(ServiceRequest.created_at.desc(), ServiceRequest.id)
-        .limit(per_page)
-        .offset((max(1, page) - 1) * per_page)
+async def close(db: AsyncSession, *, actor: Actor, request_id: str, now: datetime) -> ServiceRequest:
+    """Mark a request as seen to; again changes nothing.
+
+    Raises: NotFound.
+    """
+    closed = await db.scalar(
+        update(ServiceRequest)
+        .where(ServiceRequest.id == request_id, ServiceRequest.state == RequestState.OPEN)
+        .values(state=RequestState.DONE)
+        .returning(ServiceRequest)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return rows.all(), total or 0
+    if closed is not None:
+        audit.note(db, actor=actor, act="request.closed", subject=closed.id, customer_id=closed.customer_id, at=now)
+        return closed
+    request = await db.get(ServiceRequest, request_id, populate_existing=True)
+    if request is None:
+        raise NotFound("There is no such request.", code="no_request")
+    return request
+
+
+async def page(
+    db: AsyncSession,
+    *,
+    state: RequestState | None = None,
+    kind: RequestKind | None = None,
+    page: int = 1,
+    per_page: int = 20,
+) -> tuple[Sequence[ServiceRequest], int]:
+    """One page of all customers' requests, newest first, and how many there are."""
+    query = select(ServiceRequest)
+    if state is not None:
+        query = query.where(ServiceRequest.state == state)
+    if kind is not None:
+        query = query.where(ServiceRequest.kind == kind)
+    return await paged(db, query, ServiceRequest.created_at.desc(), ServiceRequest.id, page=page, per_page=per_page)

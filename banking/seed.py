@@ -289,7 +289,7 @@ async def _settle(db: AsyncSession, person: Person, password_hash: str, now: dat
         )
     else:
         await _open_savings(db, person, customer.id, now)
-        await template.save_contacts(db, customer_id=customer.id, contacts=contacts)
+        await template.save_contacts(db, customer_id=customer.id, contacts=contacts, now=now)
         await template.furnish_household(
             db,
             customer_id=customer.id,

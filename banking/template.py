@@ -23,6 +23,7 @@ from banking.customers import Kyc, KycDocument
 from banking.days import IST, add_months, today
 from banking.ledger import Leg, PostingKind
 from banking.loans import Loan, LoanKind, LoanPayment
+from identity.actor import SYSTEM
 
 GUEST_NAME = "Guest"
 # No document has such a number.
@@ -244,7 +245,7 @@ async def furnish(
     account = await accounts.open_account(
         db, customer_id=customer_id, kind=AccountKind.SAVINGS, now=OPENED_AT, number=number, is_primary=True
     )
-    await save_contacts(db, customer_id=customer_id, contacts=contacts)
+    await save_contacts(db, customer_id=customer_id, contacts=contacts, now=now)
     loan = await _agree(db, customer_id, household, now)
     # Money comes last: the bank's own accounts are locked no longer than they must be.
     houses = await _locked_houses(db, now, *people.values())
@@ -291,17 +292,19 @@ async def furnish_household(
     await _live(db, customer_id, household, loan, await _locked_houses(db, now), now, number)
 
 
-async def save_contacts(db: AsyncSession, *, customer_id: str, contacts: tuple[Contact, ...]) -> None:
+async def save_contacts(db: AsyncSession, *, customer_id: str, contacts: tuple[Contact, ...], now: datetime) -> None:
     """Save contacts that have been known for long."""
     for contact in contacts:
         await beneficiaries.add(
             db,
+            actor=SYSTEM,
             customer_id=customer_id,
             nickname=contact.nickname,
             name=contact.name,
             account_number=contact.account_number,
             ifsc=contact.ifsc,
-            now=OPENED_AT,
+            now=now,
+            since=OPENED_AT,
         )
 
 
@@ -387,6 +390,7 @@ async def _agree(db: AsyncSession, customer_id: str, household: Household, now: 
     )
     await reminders.add(
         db,
+        actor=SYSTEM,
         customer_id=customer_id,
         text=household.reminder,
         due_at=datetime.combine(day + timedelta(days=4), _MORNING),

@@ -7,7 +7,7 @@ import enum
 import sqlite3
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Dialect, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from core.clock import monotonic_s
@@ -32,7 +33,10 @@ T = TypeVar("T")
 LOCK_WAIT_S = 5
 STATEMENT_TIMEOUT_S = 5
 POOL_SIZE = 10
+PING_AFTER_S = 1.0
 SQLITE_READERS = 4
+MAX_PAGE = 10_000
+MAX_PER_PAGE = 100
 
 # What a Postgres server says when the same request may succeed later: lock and statement timeouts, deadlock,
 # serialisation, too many connections, shutting down or starting up, out of disk or memory.
@@ -169,6 +173,7 @@ def storable_text(value: str, *, max_length: int) -> str:
 
 
 Row = TypeVar("Row", bound=Base)
+Query = TypeVar("Query", bound=sa.GenerativeSelect)
 
 
 # --- Sessions ---------------------------------------------------------------------------------------------------------
@@ -221,7 +226,7 @@ class Database:
             try:
                 await _connected(session)
                 yield session
-                for work in session.info.pop(_BEFORE_COMMIT, {}).values():
+                for _, work in sorted(session.info.pop(_BEFORE_COMMIT, {}).items()):
                     await work(session)
                 await session.flush()
             except BaseException:
@@ -262,12 +267,16 @@ _BEFORE_COMMIT = "before_commit"
 _AFTER_COMMIT = "after_commit"
 
 
-def before_commit(db: AsyncSession, name: str, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
-    """Have `work` done once as the last thing of this transaction; asked for again under the same name, still once.
+def before_commit(
+    db: AsyncSession, name: str, work: Callable[[AsyncSession], Awaitable[None]], *, last: bool = False
+) -> None:
+    """Have `work` done once at the end of this transaction; asked for again under the same name, still once.
 
-    For what everybody writes to (the head of a chain): its lock is then taken last by all, and held shortly.
+    Args:
+        last: After all else, for the one thing that everybody writes to (the head of a chain): its lock is then taken
+            last by all, and held shortly.
     """
-    db.info.setdefault(_BEFORE_COMMIT, {})[name] = work
+    db.info.setdefault(_BEFORE_COMMIT, {})[last, name] = work
 
 
 def after_commit(db: AsyncSession, work: Callable[[], None]) -> None:
@@ -276,12 +285,16 @@ def after_commit(db: AsyncSession, work: Callable[[], None]) -> None:
 
 
 async def _commit(session: AsyncSession) -> None:
-    try:
-        await session.commit()
-    finally:
-        await session.close()
+    await session.run_sync(_commit_and_close)
     for work in session.info.pop(_AFTER_COMMIT, []):
         work()
+
+
+def _commit_and_close(session: Session) -> None:
+    try:
+        session.commit()
+    finally:
+        session.close()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -406,13 +419,12 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
 
 
 def _postgres_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=LOCK_WAIT_S,
         pool_recycle=1800,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text reaches logs, people's data must not
         connect_args={
             "timeout": LOCK_WAIT_S,
@@ -426,6 +438,52 @@ def _postgres_engine(url: URL) -> AsyncEngine:
             },
         },
     )
+    _ping_after_idleness(engine.sync_engine)
+    return engine
+
+
+def _ping_after_idleness(engine: sa.Engine) -> None:
+    """See whether a connection that has lain idle still works before it is lent, and if not, lend another.
+
+    The pool's own `pool_pre_ping` does so each time, with as many round trips as a short transaction takes.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since_s"] = monotonic_s()
+
+    @event.listens_for(engine, "checkout")
+    def _lent(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if monotonic_s() - record.info.get("idle_since_s", monotonic_s()) < PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise exc.DisconnectionError from error
+
+
+async def paged(
+    db: AsyncSession,
+    query: sa.Select[Row],
+    *order_by: sa.ColumnExpressionArgument[Any],
+    page: int,
+    per_page: int,
+) -> tuple[Sequence[Row], int]:
+    """One page of the rows that `query` finds, and how many it finds in all.
+
+    Args:
+        order_by: In which order; it must tell any two rows apart, or they may come on two pages.
+        page: From 1; what lies outside 1 to `MAX_PAGE` counts as the nearer of the two.
+        per_page: From 1 to `MAX_PER_PAGE`, likewise.
+    """
+    total = await db.scalar(sa.select(sa.func.count()).select_from(query.subquery()))
+    return (await db.scalars(at_page(query.order_by(*order_by), page, per_page))).all(), total or 0
+
+
+def at_page(query: Query, page: int, per_page: int, *, most: int = MAX_PER_PAGE) -> Query:
+    """An ordered query cut down to one page, within the bounds of `paged` but with at most `most` rows."""
+    per_page = max(1, min(per_page, most))
+    return query.limit(per_page).offset((max(1, min(page, MAX_PAGE)) - 1) * per_page)
 
 
 async def insert_if_absent(db: AsyncSession, table: type[Row], **values: Any) -> Row | None:

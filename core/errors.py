@@ -69,6 +69,15 @@ class Invalid(AppError):
     status = 422
 
 
+class KeyReused(Invalid):
+    """The key of a request has named another one before."""
+
+    code = "key_reused"
+
+    def __init__(self, message: str = "That key was used for something else before. Use a new one.") -> None:
+        super().__init__(message)
+
+
 class Conflict(AppError):
     """The request collides with what has already happened."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, UtcDateTime, insert_if_absent
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, KeyReused
 
 KEPT = timedelta(hours=48)
 MAX_KEY = 255
@@ -25,15 +25,6 @@ class InFlight(Conflict):
 
     def __init__(self) -> None:
         super().__init__("That request is being carried out. Ask again in a moment.", retry_after_s=1)
-
-
-class KeyReused(Invalid):
-    """The key has named something else before."""
-
-    code = "key_reused"
-
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for another request. Use a new one.")
 
 
 class KeptAnswer(Base):
@@ -94,7 +85,7 @@ async def find(db: AsyncSession, asked: Asked) -> KeptAnswer | None:
     """
     kept = await db.get(KeptAnswer, (asked.subject, asked.route, asked.key))
     if kept is not None and kept.request_hash != asked.request_hash:
-        raise KeyReused
+        raise KeyReused("This Idempotency-Key was used for another request. Use a new one.")
     return kept
 
 

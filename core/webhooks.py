@@ -40,7 +40,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core import egress
 from core.clock import utc_now
-from core.db import Base, Database, UtcDateTime, one_of
+from core.db import Base, Database, UtcDateTime, before_commit, one_of
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.tasks import spawn
@@ -158,7 +158,10 @@ _PUT = insert(Delivery.__table__).from_select(  # pyright: ignore[reportArgument
 )
 
 
-async def put(db: AsyncSession, *, event: Event, payload: Mapping[str, Any], at: datetime) -> None:
+_PENDING = "webhooks"
+
+
+def put(db: AsyncSession, *, event: Event, payload: Mapping[str, Any], at: datetime) -> None:
     """Queue an event for everybody who listens to it: with this transaction, or not at all.
 
     Args:
@@ -168,10 +171,14 @@ async def put(db: AsyncSession, *, event: Event, payload: Mapping[str, Any], at:
     moment = at.astimezone(UTC).isoformat()
     body = {"id": event_id, "event": event.value, "created_at": moment, "data": dict(payload)}
     text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    row = {"event_id": event_id, "event": event.value, "body": text, "at": at, "listening": f"%,{event.value},%"}
+    db.info.setdefault(_PENDING, []).append(row)
+    before_commit(db, _PENDING, _write)
+
+
+async def _write(db: AsyncSession) -> None:
     connection = await db.connection()
-    await connection.execute(
-        _PUT, {"event_id": event_id, "event": event.value, "body": text, "at": at, "listening": f"%,{event.value},%"}
-    )
+    await connection.execute(_PUT, db.info.pop(_PENDING))
 
 
 # --- Who listens ------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from sqlalchemy import BigInteger, Index, String, Text, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, Database, UtcDateTime, before_commit, storable_text
+from core.db import Base, Database, UtcDateTime, at_page, before_commit, storable_text
 from core.log import redact
 from core.settings import Settings
 from identity.actor import Actor
@@ -41,7 +41,7 @@ GENESIS = "0" * 64
 
 MAX_COMMAND = 500
 MAX_DETAILS = 4000
-MAX_PAGE = 200
+MAX_PER_PAGE = 200
 HEAD_EVERY_RECORDS = 100
 HEAD_EVERY = timedelta(seconds=60)
 WALK_PAGE = 400  # about 5 ms of hashing at a time
@@ -176,7 +176,7 @@ def note(
         "details": text,
     }
     db.info.setdefault(_PENDING, []).append({**record, "content": _content(record)})
-    before_commit(db, _PENDING, _append)
+    before_commit(db, _PENDING, _append, last=True)
 
 
 async def _append(db: AsyncSession) -> None:
@@ -243,10 +243,7 @@ async def page(
         tests.append(Record.at < until)
     # Nothing is ever missing from the chain, so its end says how long it is.
     total = select(func.count() if tests else func.coalesce(func.max(Record.seq), 0)).select_from(Record)
-    per_page = max(1, min(per_page, MAX_PAGE))
-    query = (
-        select(Record).where(*tests).order_by(Record.seq.desc()).limit(per_page).offset((max(1, page) - 1) * per_page)
-    )
+    query = at_page(select(Record).where(*tests).order_by(Record.seq.desc()), page, per_page, most=MAX_PER_PAGE)
     return (await db.scalars(query)).all(), await db.scalar(total.where(*tests)) or 0
 
 

@@ -14,6 +14,7 @@ from core.money import Money
 from core.settings import Settings
 from identity.actor import Actor
 from identity.delivery import Delivery
+from identity.mfa import Asked
 from identity.tokens import Claims
 from providers.phrases import Phrases
 
@@ -80,29 +81,11 @@ class Act:
 
     Attributes:
         amount: The money it moves; None where it moves none.
-        who: To whom, or what it is about, by every name it may be called; the one to speak first.
+        names: To whom, or what it is about: every name it may be called by, the one to speak first.
     """
 
     amount: Money | None = None
-    who: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRequest:
-    """A second factor that is asked for.
-
-    Attributes:
-        length: Digits.
-        method: `totp` or `code`.
-        sent_to: Where a code was sent, masked.
-        expires_at: Aware UTC.
-    """
-
-    length: int
-    method: str
-    sent_to: str
-    expires_at: datetime
-    tries_left: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +105,12 @@ class Outcome:
     say: str
     act: Act
     card: Mapping[str, Json] = field(default_factory=dict)
-    code: CodeRequest | None = None
+    code: Asked | None = None
     right: bool | None = None
 
 
 class Drafts(Protocol):
     """How an agent type's drafts are settled; each function runs in one transaction of its own."""
-
-    async def draft(self, ctx: ToolContext, draft_id: str) -> Draft:
-        """The draft as it stands."""
-        ...
 
     async def confirm(self, ctx: ToolContext, draft_id: str) -> Outcome:
         """The caller has agreed."""

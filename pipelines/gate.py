@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from loguru import logger
 from pipecat.frames.frames import (
     AggregatedTextFrame,
@@ -18,9 +16,6 @@ from pipecat.utils.text.base_text_aggregator import Aggregation
 from pipecat.utils.text.simple_text_aggregator import SimpleTextAggregator
 
 from pipelines.tools import ToolDesk
-
-held_back: Counter[str] = Counter()
-"""False claims held back since the process started, for the metrics."""
 
 
 class ClaimGate(FrameProcessor):
@@ -56,7 +51,6 @@ class ClaimGate(FrameProcessor):
     async def _say(self, sentence: Aggregation) -> None:
         text = sentence.text
         if not self._desk.truth.allows(text, asked=self._desk.last_heard):
-            held_back["claim"] += 1
             logger.warning("A sentence of the language model claimed what was not done; it was not spoken")
             if self._corrected:
                 return

@@ -12,16 +12,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
-    ControlFrame,
     Frame,
     InterruptionFrame,
     LLMContextFrame,
     LLMContextUserTurnFrame,
-    OutputAudioRawFrame,
     TTSSpeakFrame,
 )
 from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMessage, standard_message_text
@@ -31,8 +28,10 @@ from core.clock import monotonic_s, utc_now
 from core.errors import AppError, Busy
 from core.spoken.consent import hear_consent, is_plain_refusal
 from core.tasks import spawn
-from pipelines.base import CodeRequest, Draft, Drafts, Json, Outcome, ToolContext
+from identity.mfa import Asked
+from pipelines.base import Draft, Drafts, Json, Outcome, ToolContext
 from pipelines.keypad import Hush
+from pipelines.played import Played, SpeechMark
 from pipelines.tools import ToolDesk
 
 PLAYED_S_PER_WORD = 0.1
@@ -61,42 +60,6 @@ STILL_BUSY_S = 8.0
 REMEMBERED = 16
 
 _CODE = re.compile(r"\s*(?:\d[\s-]*){4,10}")
-
-
-@dataclass
-class SpeechMark(ControlFrame):
-    """Travels behind speech through voice and transport, and comes out when that speech has been played.
-
-    Like the speech itself it is dropped by an interruption.
-
-    Attributes:
-        token: Which speech.
-        begins: Whether it stands before the speech or behind it.
-    """
-
-    token: int = 0
-    begins: bool = False
-
-
-class Played(FrameProcessor):
-    """After the transport: tells which marked speech was played to its end, and how much sound it had."""
-
-    def __init__(self, heard: Callable[[int, float], None]) -> None:
-        super().__init__(enable_direct_mode=True)
-        self._heard = heard
-        self._seconds = 0.0
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Count what is played between two marks."""
-        await super().process_frame(frame, direction)
-        if isinstance(frame, OutputAudioRawFrame):
-            self._seconds += frame.num_frames / frame.sample_rate
-        elif isinstance(frame, SpeechMark):
-            if frame.begins:
-                self._seconds = 0.0
-            else:
-                self._heard(frame.token, self._seconds)
-        await self.push_frame(frame, direction)
 
 
 @dataclass
@@ -149,7 +112,7 @@ class Teller(FrameProcessor):
         self._notify = notify
         self._note = note
         self._open: _Open | None = None
-        self._code: CodeRequest | None = None
+        self._code: Asked | None = None
         self._code_timer: asyncio.Task[None] | None = None
         self._acting = asyncio.Lock()  # one act at a time, and it is told before the next begins
         self._over: dict[str, Outcome] = {}  # drafts that are over and have been told
@@ -368,9 +331,9 @@ class Teller(FrameProcessor):
         if over:
             self._over = {**dict(list(self._over.items())[1 - REMEMBERED :]), draft_id: outcome}
         if outcome.state == "done":
-            self._desk.truth.committed(outcome.act.amount, outcome.act.who)
+            self._desk.truth.committed(outcome.act.amount, *outcome.act.names)
         elif over:
-            self._desk.truth.failed(outcome.act.amount, outcome.act.who)
+            self._desk.truth.failed(outcome.act.amount, *outcome.act.names)
         if outcome.right is not None:
             tries = outcome.code.tries_left if outcome.code else 0
             result = "right" if outcome.right else ("wrong" if outcome.code else "dead")
@@ -392,7 +355,7 @@ class Teller(FrameProcessor):
 
     # The second factor
 
-    def _ask_code(self, code: CodeRequest) -> None:
+    def _ask_code(self, code: Asked) -> None:
         """Have the page open its keypad; until the code is there, nothing the caller says is heard."""
         assert self._open is not None
         first = self._code is None
@@ -422,7 +385,7 @@ class Teller(FrameProcessor):
             self._code_timer.cancel()
         self._code_timer = None
 
-    async def _give_up_at(self, code: CodeRequest) -> None:
+    async def _give_up_at(self, code: Asked) -> None:
         """Wait for the code no longer than it counts, whether or not the database is there then."""
         await asyncio.sleep(max(0.0, (code.expires_at - utc_now()).total_seconds()))
         if self._code is None or self._open is None:
@@ -479,7 +442,7 @@ class Teller(FrameProcessor):
             open_.heard_at = monotonic_s()
 
     @property
-    def _must(self) -> Any:
+    def _must(self) -> Drafts:
         assert self._drafts is not None, "an agent type that drafts says how drafts are settled"
         return self._drafts
 

@@ -214,7 +214,7 @@ class ToolDesk:
         for text in (spoken.text, *spoken.also):
             self.truth.told(_without(text, (*_texts(arguments), *spoken.foreign)))
         if spoken.done is not None:
-            self.truth.committed(spoken.done.amount, spoken.done.who)
+            self.truth.committed(spoken.done.amount, *spoken.done.names)
         if spoken.view is not None and self.on_view is not None:
             self.on_view(spoken.view)
 

@@ -87,19 +87,19 @@ class Truth:
         self._acts: deque[_Act] = deque(maxlen=MAX_ACTS)
         self._told: deque[_Told] = deque(maxlen=MAX_TOLD)
 
-    def committed(self, amount: Money | None, who: str | None) -> None:
+    def committed(self, amount: Money | None, *names: str) -> None:
         """Remember an act that is in the database.
 
         Args:
             amount: What was moved; None where no money was.
-            who: Whom or what it was for, by every name a sentence may use, the one to say first and then after commas
-                ("Ravi, Ravi Kumar", "Tata Power, electricity bill"); a claim that names anything else is refused.
+            names: Whom or what it was for, by every name a sentence may use, the one to say first ("Ravi", "Ravi
+                Kumar"); a claim that names anything else is refused.
         """
-        self._acts.append(_act(amount, who, done=True))
+        self._acts.append(_act(amount, names, done=True))
 
-    def failed(self, amount: Money | None, who: str | None) -> None:
+    def failed(self, amount: Money | None, *names: str) -> None:
         """Remember that something was tried and not done; a claim that fits it is refused, whatever was done before."""
-        self._acts.append(_act(amount, who, done=False))
+        self._acts.append(_act(amount, names, done=False))
 
     def told(self, text: str) -> None:
         """Remember the server's own words: a tool's result, or what it said itself."""
@@ -220,10 +220,9 @@ class _Told:
     dates: frozenset[str]
 
 
-def _act(amount: Money | None, who: str | None, *, done: bool) -> _Act:
-    names = [said for name in (who or "").split(",") for said in sentences(name)]
-    words = frozenset(word for said in names for word in said.words)
-    spoken = (who or "").partition(",")[0].strip()
+def _act(amount: Money | None, names: Sequence[str], *, done: bool) -> _Act:
+    words = frozenset(word for name in names for said in sentences(name) for word in said.words)
+    spoken = names[0] if names else ""
     told = f"{say_money(amount)}{f' to {spoken}' if spoken else ''}" if amount else spoken
     return _Act(amount, words, told, done)
 

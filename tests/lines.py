@@ -232,7 +232,7 @@ class Line:
     async def postings(self) -> int:
         """How many transfers moved the guest's money in this test; the ledger is held against itself as well."""
         async with self.db.reading() as db:
-            own = [account.id for account in await accounts.of_customer(db, self.guest.customer_id)]
+            own = [account.id for account in await accounts.of_customer(db, customer_id=self.guest.customer_id)]
             lines, _ = await ledger.page(db, account_ids=own, per_page=100)
             assert await ledger.check(db) == []
         recent = utc_now() - timedelta(hours=1)

@@ -114,7 +114,15 @@ class Till:
     ) -> Beneficiary:
         async with self.database.transaction() as db:
             return await beneficiaries.add(
-                db, customer_id=person.id, nickname=nickname, name=name, account_number=number, ifsc=ifsc, now=since
+                db,
+                actor=person.actor,
+                customer_id=person.id,
+                nickname=nickname,
+                name=name,
+                account_number=number,
+                ifsc=ifsc,
+                now=NOW,
+                since=since,
             )
 
     async def payee_here(self, person: Person, other: Person, nickname: str = "Jane", **more: Any) -> Beneficiary:
@@ -209,12 +217,12 @@ class Till:
 
     async def remove(self, person: Person, payee: Beneficiary) -> None:
         async with self.database.transaction() as db:
-            await beneficiaries.remove(db, customer_id=person.id, beneficiary_id=payee.id, now=NOW)
+            await beneficiaries.remove(db, actor=person.actor, customer_id=person.id, beneficiary_id=payee.id, now=NOW)
 
     async def now_is(self, transfer: Transfer) -> Transfer:
         """The row as committed."""
         async with self.database.reading() as db:
-            return await transfers.get_own(db, customer_id=transfer.customer_id, transfer_id=transfer.id)
+            return await transfers.own(db, customer_id=transfer.customer_id, transfer_id=transfer.id)
 
     async def balance(self, account_id: str) -> int:
         async with self.database.reading() as db:

@@ -18,7 +18,7 @@ balances = noun()
 async def list_accounts(app: App, customer_id: CustomerId, page: Page) -> PageOut[AccountOut]:
     """My accounts, the primary one first."""
     async with app.db.reading() as db:
-        return page.cut([_out(account) for account in await accounts.of_customer(db, customer_id)])
+        return page.cut([_out(account) for account in await accounts.of_customer(db, customer_id=customer_id)])
 
 
 @router.get("/accounts/{account_id}")
@@ -33,7 +33,7 @@ async def get_account(account_id: PathId, app: App, customer_id: CustomerId) -> 
 async def get_balance(app: App, customer_id: CustomerId) -> BalanceOut:
     """All I have, and on which accounts."""
     async with app.db.reading() as db:
-        held = [_out(account) for account in await accounts.of_customer(db, customer_id)]
+        held = [_out(account) for account in await accounts.of_customer(db, customer_id=customer_id)]
     return BalanceOut(
         balance_minor=sum(account.balance_minor for account in held),
         available_minor=sum(account.available_minor for account in held),

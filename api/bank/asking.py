@@ -7,16 +7,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 
 from api.bank.exact import ExactRoute
-from api.bank.schemas import MAX_PAGE, MAX_PER_PAGE, Id, PageOut, PaginationOut
+from api.bank.schemas import Id, PageOut, PaginationOut
 from api.deps import App, Who
 from api.limited import Limited
 from banking import customers
-from banking.customers import Customer
 from core.clock import utc_now
-from core.errors import Forbidden
+from core.db import MAX_PAGE, MAX_PER_PAGE
 
 RATE = "600/minute"
 """What a person's page, or a program of theirs, may ask of any one route."""
@@ -32,16 +30,12 @@ async def customer_id(app: App, who: Who) -> str:
 
     Raises: Unauthorized; Forbidden for administrators; NotFound for a user without a customer.
     """
-    if who.role == "admin":
-        raise Forbidden("Administrators have no accounts here; log in as a customer", code="not_a_customer")
     async with app.db.reading() as db:
-        if who.role == "user":
-            return (await customers.of_user(db, who.subject)).id
-        known = await db.scalar(select(Customer.id).where(Customer.guest_of == who.subject))
+        known = await customers.of_login(db, who)
     if known is not None:
-        return known
+        return known.id
     async with app.db.transaction() as db:
-        return await customers.admit_guest(db, who.subject, utc_now())
+        return await customers.admit(db, who, utc_now())
 
 
 def noun() -> APIRouter:

@@ -10,7 +10,6 @@ from api.deps import Acting, App
 from banking import beneficiaries
 from banking.beneficiaries import Beneficiary
 from core.clock import utc_now
-from identity import audit
 
 router = noun()
 
@@ -20,7 +19,7 @@ async def list_beneficiaries(app: App, customer_id: CustomerId, page: Page) -> P
     """My payees by nickname."""
     now = utc_now()
     async with app.db.reading() as db:
-        return page.cut([_out(payee, now) for payee in await beneficiaries.of_customer(db, customer_id)])
+        return page.cut([_out(payee, now) for payee in await beneficiaries.of_customer(db, customer_id=customer_id)])
 
 
 @router.post("/beneficiaries", status_code=201)
@@ -30,6 +29,7 @@ async def add_beneficiary(body: BeneficiaryIn, app: App, customer_id: CustomerId
     async with app.db.transaction() as db:
         payee = await beneficiaries.add(
             db,
+            actor=actor,
             customer_id=customer_id,
             nickname=body.nickname,
             name=body.name,
@@ -37,17 +37,16 @@ async def add_beneficiary(body: BeneficiaryIn, app: App, customer_id: CustomerId
             ifsc=body.ifsc,
             now=now,
         )
-        audit.note(db, actor=actor, act="payee.added", subject=payee.id, customer_id=customer_id, at=now)
     return _out(payee, now)
 
 
 @router.delete("/beneficiaries/{beneficiary_id}", status_code=204)
 async def remove_beneficiary(beneficiary_id: PathId, app: App, customer_id: CustomerId, actor: Acting) -> None:
     """Forget a payee; what was sent to them stays on the statement."""
-    now = utc_now()
     async with app.db.transaction() as db:
-        await beneficiaries.remove(db, customer_id=customer_id, beneficiary_id=beneficiary_id, now=now)
-        audit.note(db, actor=actor, act="payee.removed", subject=beneficiary_id, customer_id=customer_id, at=now)
+        await beneficiaries.remove(
+            db, actor=actor, customer_id=customer_id, beneficiary_id=beneficiary_id, now=utc_now()
+        )
 
 
 def _out(payee: Beneficiary, now: datetime) -> BeneficiaryOut:

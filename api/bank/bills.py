@@ -13,7 +13,7 @@ from api.bank.transfers import CHALLENGED, Asker, Outcome, outcome
 from api.deps import Acting, App
 from api.idempotent import Once
 from banking import bills
-from banking.bills import Bill, BillState
+from banking.bills import Bill, BillCategory, BillState
 
 router = noun()
 
@@ -32,7 +32,7 @@ async def list_bills(app: App, customer_id: CustomerId, wanted: Annotated[BillsI
             db, customer_id=customer_id, state=wanted.state, page=wanted.page, per_page=wanted.per_page
         )
     return BillsOut(
-        data=[_out(row) for row in rows], pagination=wanted.pagination(total), categories=list(bills.categories())
+        data=[_out(row) for row in rows], pagination=wanted.pagination(total), categories=list(BillCategory)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -11,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.bank.asking import CustomerId, Paging, noun
 from api.bank.schemas import (
-    MAX_PER_PAGE,
     Category,
     CategorySpendingOut,
     Id,
@@ -24,9 +22,10 @@ from api.bank.schemas import (
 )
 from api.deps import App
 from banking import accounts, ledger
-from banking.days import IST, today
+from banking.days import midnight, today
 from banking.ledger import Filter, Line
 from core.clock import utc_now
+from core.db import MAX_PER_PAGE
 
 router = noun()
 transactions = noun()
@@ -80,7 +79,7 @@ transactions.get("/transactions")(statement)
 async def spending(app: App, customer_id: CustomerId, wanted: Annotated[SpendingIn, Query()]) -> SpendingOut:
     """What went out to others; money between my own accounts, and payments that came back, do not count."""
     now = utc_now()
-    since = wanted.since or datetime.combine(today(now).replace(day=1), time.min, IST)
+    since = wanted.since or midnight(today(now).replace(day=1))
     until = wanted.until or now
     async with app.db.reading() as db:
         ids = await _accounts(db, customer_id, None)
@@ -101,7 +100,7 @@ async def spending(app: App, customer_id: CustomerId, wanted: Annotated[Spending
 async def _accounts(db: AsyncSession, customer_id: str, account_id: str | None) -> list[str]:
     if account_id is not None:
         return [(await accounts.own(db, customer_id=customer_id, account_id=account_id)).id]
-    return [account.id for account in await accounts.of_customer(db, customer_id)]
+    return [account.id for account in await accounts.of_customer(db, customer_id=customer_id)]
 
 
 def _out(line: Line) -> LedgerLineOut:

@@ -13,7 +13,6 @@ from banking import notices, reminders
 from banking.notices import Notice
 from banking.reminders import Reminder, ReminderState
 from core.clock import utc_now
-from identity import audit
 
 router = noun()
 told = noun()
@@ -40,12 +39,16 @@ async def list_reminders(
 @router.post("/reminders", status_code=201)
 async def add_reminder(body: ReminderIn, app: App, customer_id: CustomerId, actor: Acting) -> ReminderOut:
     """Be reminded of something; when it is due a notice appears."""
-    now = utc_now()
     async with app.db.transaction() as db:
         row = await reminders.add(
-            db, customer_id=customer_id, text=body.text, due_at=body.due_at, repeats=body.repeats, now=now
+            db,
+            actor=actor,
+            customer_id=customer_id,
+            text=body.text,
+            due_at=body.due_at,
+            repeats=body.repeats,
+            now=utc_now(),
         )
-        audit.note(db, actor=actor, act="reminder.added", subject=row.id, customer_id=customer_id, at=now)
     return _out(row)
 
 
@@ -53,10 +56,7 @@ async def add_reminder(body: ReminderIn, app: App, customer_id: CustomerId, acto
 async def cancel_reminder(reminder_id: PathId, app: App, customer_id: CustomerId, actor: Acting) -> None:
     """Not be reminded after all."""
     async with app.db.transaction() as db:
-        await reminders.cancel(db, customer_id=customer_id, reminder_id=reminder_id)
-        audit.note(
-            db, actor=actor, act="reminder.cancelled", subject=reminder_id, customer_id=customer_id, at=utc_now()
-        )
+        await reminders.cancel(db, actor=actor, customer_id=customer_id, reminder_id=reminder_id, now=utc_now())
 
 
 @told.get("/notices")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -18,7 +18,7 @@ from pydantic import (
 
 from banking.accounts import AccountKind, AccountStatus
 from banking.bills import BillCategory, BillState
-from banking.days import IST
+from banking.days import midnight
 from banking.ledger import MAX_AMOUNT_MINOR, PostingKind
 from banking.loans import LoanKind
 from banking.reminders import ReminderState, Repeats
@@ -26,9 +26,8 @@ from banking.transfers import State
 from core.db import safe_text
 from core.errors import Invalid
 from identity.actor import Channel
+from identity.mfa import CODE_LENGTH
 
-MAX_PER_PAGE = 100
-MAX_PAGE = 10_000
 MAX_RUPEES = MAX_AMOUNT_MINOR // 100
 
 Item = TypeVar("Item")
@@ -80,12 +79,17 @@ def _day(value: object) -> date | None:
 
 def _day_begins(value: object) -> object:
     day = _day(value)
-    return value if day is None else datetime.combine(day, time.min, IST)
+    return value if day is None else midnight(day)
 
 
 def _day_ends(value: object) -> object:
     day = _day(value)
-    return value if day is None else datetime.combine(day, time.min, IST) + timedelta(days=1)
+    return value if day is None else midnight(day + timedelta(days=1))
+
+
+def _bare(value: object) -> object:
+    """A code without what people put between its digits."""
+    return value.replace(" ", "").replace("-", "") if isinstance(value, str) and len(value) <= 32 else value
 
 
 Text = Annotated[str, AfterValidator(_storable)]
@@ -117,6 +121,13 @@ Since = Annotated[Moment, BeforeValidator(_day_begins), WithJsonSchema(_MOMENT_O
 """From a moment on, or from the beginning of a day in India."""
 Until = Annotated[Moment, BeforeValidator(_day_ends), WithJsonSchema(_MOMENT_OR_DAY)]
 """Before a moment, or to the end of a day in India."""
+
+Code = Annotated[
+    str,
+    Field(pattern=rf"^[0-9]{{{CODE_LENGTH}}}$", min_length=CODE_LENGTH, max_length=CODE_LENGTH),
+    BeforeValidator(_bare),
+]
+"""A second factor; spaces and dashes typed between its digits do not count."""
 
 Category = Annotated[Text, Field(min_length=1, max_length=40)]
 Mode = Literal["IMPS", "NEFT"]
@@ -164,9 +175,6 @@ class ConfirmIn(BaseModel):
     link: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$")] | None = Field(
         None, description="The draft's `link`: proves that what is agreed to is what was shown"
     )
-
-
-Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", min_length=6, max_length=6)]
 
 
 class VerifyIn(BaseModel):
@@ -352,7 +360,7 @@ class TransferChallengeOut(BaseModel):
     id: str
     method: Literal["totp", "code"]
     length: int
-    sent_to: str = Field(description="Masked; empty for an authenticator app")
+    sent_to: str = Field(description='Masked; "your authenticator app" where that is asked')
     expires_at: datetime
     tries_left: int
 
@@ -457,7 +465,7 @@ class LimitsOut(BaseModel):
     used_today_minor: int
     left_today_minor: int
     second_factor_above_minor: int = Field(description="More than this asks for a second factor")
-    new_payee_minor: int = Field(description="Most that may go to a payee in its first day")
+    new_payee_minor: int = Field(description="Most that may go to payees saved less than a day ago, all together")
 
 
 # --- Both ways --------------------------------------------------------------------------------------------------------

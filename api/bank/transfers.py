@@ -75,7 +75,7 @@ async def list_transfers(
 async def get_transfer(transfer_id: PathId, app: App, customer_id: CustomerId) -> TransferOut:
     """How one of my transfers stands."""
     async with app.db.reading() as db:
-        return await shown_one(db, await transfers.get_own(db, customer_id=customer_id, transfer_id=transfer_id))
+        return await shown_one(db, await transfers.own(db, customer_id=customer_id, transfer_id=transfer_id))
 
 
 @router.post("/transfers", status_code=201, response_model=TransferOut, responses=CHALLENGED, dependencies=[MONEY])
@@ -227,12 +227,7 @@ async def outcome(db: AsyncSession, row: Transfer, answer: mfa.Answer | None = N
     if refused is None and answer is not None and not answer.right:
         refused = _not_accepted(row, answer)
     if refused is not None:
-        return refused.status, ErrorOut(
-            detail=refused.message,
-            error_code=refused.code,
-            status_code=refused.status,
-            timestamp=utc_now().isoformat(),
-        )
+        return refused.status, ErrorOut.of(refused)
     return 202 if row.state is State.CHALLENGED else posted, await shown_one(db, row)
 
 

@@ -6,7 +6,7 @@ from banking.ledger.posting import post, reverse
 from banking.ledger.rows import (
     MAX_AMOUNT_MINOR,
     MAX_LEGS,
-    MAX_PAGE,
+    MAX_LINES,
     Entry,
     Leg,
     Posting,
@@ -17,7 +17,7 @@ from banking.ledger.statement import Filter, Line, Spending, balance, page, spen
 __all__ = [
     "MAX_AMOUNT_MINOR",
     "MAX_LEGS",
-    "MAX_PAGE",
+    "MAX_LINES",
     "Entry",
     "Filter",
     "InsufficientFunds",

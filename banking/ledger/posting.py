@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from banking import accounts
-from banking.accounts import Account, AccountStatus, InsufficientFunds
+from banking.accounts import Account, AccountNotActive, AccountStatus, InsufficientFunds
 from banking.ledger.rows import (
     MAX_AMOUNT_MINOR,
     MAX_CATEGORY,
@@ -36,8 +36,7 @@ from banking.ledger.rows import (
     PostingKind,
 )
 from core.db import UtcDateTime, safe_text
-from core.errors import AppError, Busy, Conflict, Invalid, NotFound
-from core.idempotency import KeyReused
+from core.errors import AppError, Busy, Conflict, Invalid, KeyReused, NotFound
 from core.ids import new_id
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ async def post(
         hold: Money set aside for this, used up by it; only for `holds.capture`, which keeps the hold itself in step.
 
     Raises: Invalid for legs that cannot be; KeyReused if the key came with other content;
-        InsufficientFunds; Conflict (code `account_not_active`); NotFound for an unknown account.
+        InsufficientFunds; AccountNotActive; NotFound for an unknown account.
     """
     _check(legs)
     narration = safe_text(narration, max_length=MAX_NARRATION)
@@ -332,7 +331,7 @@ async def _earlier(db: AsyncSession, row: dict[str, Any], sides: Sequence[_Side]
 def _refusal(account: Account, side: _Side) -> AppError | None:
     """Why this much cannot move on an account now, or None if it can."""
     if account.status is not AccountStatus.ACTIVE:
-        return Conflict(f"The {account.spoken_name} is {account.status.value}.", code="account_not_active")
+        return AccountNotActive(account)
     balance_minor, held_minor = account.balance_minor + side.amount_minor, account.held_minor - side.freed_minor
     if abs(balance_minor) > MAX_BALANCE_MINOR:
         return Invalid("That amount is not possible.", code="bad_amount")

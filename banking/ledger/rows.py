@@ -13,7 +13,7 @@ from core.db import Base, Minor, SafeStr, UtcDateTime, one_of
 
 MAX_AMOUNT_MINOR = 10**15
 MAX_LEGS = 50
-MAX_PAGE = 500
+MAX_LINES = 500
 
 MAX_KEY = 200
 MAX_CATEGORY = 40

@@ -13,7 +13,8 @@ from sqlalchemy.orm import aliased
 
 from banking import accounts
 from banking.accounts import Account
-from banking.ledger.rows import MAX_PAGE, Entry, Posting, PostingKind
+from banking.ledger.rows import MAX_LINES, Entry, Posting, PostingKind
+from core.db import at_page
 from core.errors import Invalid
 from core.money import Money
 
@@ -107,7 +108,7 @@ async def statement(
     query = _lines([account_id], only or Filter(), with_forward=with_forward)
     if before is not None:
         query = query.where(Entry.id < before)
-    return await _read(db, query.order_by(Entry.id.desc()).limit(max(1, min(limit, MAX_PAGE))))
+    return await _read(db, query.order_by(Entry.id.desc()).limit(max(1, min(limit, MAX_LINES))))
 
 
 async def page(
@@ -123,9 +124,8 @@ async def page(
     """
     query = _lines(account_ids, only or Filter(), with_forward=False)
     total = await db.scalar(select(func.count()).select_from(query.subquery()))
-    per_page = max(1, min(per_page, MAX_PAGE))
     order = (Entry.id.desc(),) if len(account_ids) == 1 else (Posting.at.desc(), Entry.id.desc())
-    return await _read(db, query.order_by(*order).limit(per_page).offset((max(1, page) - 1) * per_page)), total or 0
+    return await _read(db, at_page(query.order_by(*order), page, per_page, most=MAX_LINES)), total or 0
 
 
 def _lines(account_ids: Sequence[str], only: Filter, *, with_forward: bool) -> Select[Entry, Posting]:

@@ -10,7 +10,7 @@ committed like any other outcome: look at the state.
 
 from banking.transfers.execute import answer, confirm, decline, expire_due, refusal
 from banking.transfers.prepare import DRAFT_LIFE, prepare, prepare_bill
-from banking.transfers.row import Factor, Mode, State, Transfer, get_own, of_customer
+from banking.transfers.row import Factor, Mode, State, Transfer, of_customer, own
 from banking.transfers.words import read_back, said, shown
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "confirm",
     "decline",
     "expire_due",
-    "get_own",
     "of_customer",
+    "own",
     "prepare",
     "prepare_bill",
     "read_back",

@@ -21,7 +21,7 @@ from banking.ledger import Entry, Leg, Posting, PostingKind
 from banking.policy import Policy
 from banking.transfers import words
 from banking.transfers.prepare import account_here, stored
-from banking.transfers.row import OPEN, Factor, State, Transfer, get_own, link_of, lock_own
+from banking.transfers.row import OPEN, Factor, State, Transfer, link_of, lock_own, own
 from core import webhooks
 from core.errors import AppError, Conflict, NotFound
 from identity import audit, mfa
@@ -55,7 +55,7 @@ async def confirm(
     shown = () if link is None else (Transfer.link == link,)
     transfer = await _step(db, transfer_id, State.DRAFTED, State.CONFIRMED, *mine, *shown, confirmed_at=now)
     if transfer is None:
-        transfer = await get_own(db, customer_id=customer_id, transfer_id=transfer_id)
+        transfer = await own(db, customer_id=customer_id, transfer_id=transfer_id)
         if link is not None and transfer.link != link:
             raise Conflict("That is not the transfer you were shown. Start again.", code="draft_changed")
         return await _expire(db, transfer, now) if transfer.state is State.DRAFTED else transfer
@@ -179,7 +179,7 @@ async def _execute(
         balance_after_minor=after.scalar_subquery(),
     )
     _note(db, actor, transfer, now, posting_id=posting.id)
-    await _tell(db, transfer, here, now)
+    _tell(db, transfer, here, now)
     return transfer
 
 
@@ -256,7 +256,7 @@ async def _unchanged(db: AsyncSession, policy: Policy, transfer: Transfer) -> Be
         if transfer.bill_id is not None:
             target = await bills.own(db, customer_id=owner, bill_id=transfer.bill_id)
         else:
-            target = await beneficiaries.get_own(db, customer_id=owner, beneficiary_id=transfer.beneficiary_id or "")
+            target = await beneficiaries.own(db, customer_id=owner, beneficiary_id=transfer.beneficiary_id or "")
     except NotFound:
         return Conflict("The payee has been removed.", code="payee_gone")
     if link_of(policy.secret, transfer, stored(target)) != transfer.link:
@@ -276,7 +276,7 @@ async def _expire(db: AsyncSession, transfer: Transfer, now: datetime) -> Transf
     """End a transfer whose time is over, or see what else has become of it meanwhile."""
     expired = await _step(db, transfer.id, transfer.state, State.EXPIRED, Transfer.expires_at <= now)
     if expired is None:
-        return await get_own(db, customer_id=transfer.customer_id, transfer_id=transfer.id)
+        return await own(db, customer_id=transfer.customer_id, transfer_id=transfer.id)
     _note(db, SYSTEM, expired, now)
     return expired
 
@@ -317,9 +317,9 @@ def _note(
     )
 
 
-async def _tell(db: AsyncSession, transfer: Transfer, here: Account | None, now: datetime) -> None:
+def _tell(db: AsyncSession, transfer: Transfer, here: Account | None, now: datetime) -> None:
     """Tell other systems, by ids and amounts."""
-    await webhooks.put(
+    webhooks.put(
         db,
         event=webhooks.Event.TRANSACTION_COMPLETED,
         payload={
@@ -339,7 +339,7 @@ async def _tell(db: AsyncSession, transfer: Transfer, here: Account | None, now:
     if here is not None:
         balances.append((here.id, here.balance_minor))
     for account_id, balance_minor in balances:
-        await webhooks.put(
+        webhooks.put(
             db,
             event=webhooks.Event.BALANCE_UPDATED,
             payload={

@@ -12,15 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from banking import accounts, beneficiaries, bills, customers, ledger, limits
-from banking.accounts import Account, AccountStatus, InsufficientFunds
+from banking.accounts import Account, AccountNotActive, AccountStatus, InsufficientFunds
 from banking.beneficiaries import Beneficiary
-from banking.bills import Bill, BillState
+from banking.bills import Bill, BillNotDue, BillState
 from banking.policy import Policy
 from banking.transfers.row import Factor, Mode, State, Transfer, link_of
 from banking.transfers.words import figures
 from core import webhooks
-from core.errors import Conflict, Invalid
-from core.idempotency import KeyReused
+from core.errors import Conflict, Invalid, KeyReused
 from core.ids import new_id
 from core.money import Money
 from identity import audit
@@ -55,15 +54,15 @@ async def prepare(
         mode: IMPS or NEFT; if None, within this bank or by IMPS.
 
     Raises: NotFound (codes `no_payee`, `no_account`), Invalid (`bad_amount`, `bad_note`, `bad_mode`, `mode_limit`),
-        KeyReused, Conflict (`payee_unreachable`, `limit_per_transfer`, `limit_per_day`, `limit_new_payee`,
-        `account_not_active`), InsufficientFunds, WhichAccount.
+        KeyReused, Conflict (`payee_unreachable`, `limit_per_transfer`, `limit_per_day`, `limit_new_payee`),
+        AccountNotActive, InsufficientFunds, WhichAccount.
     """
     await customers.lock(db, customer_id)
     request = _hash(beneficiary_id, amount_minor, account_id, account_kind, mode, note)
     if (earlier := await _with_key(db, customer_id, key, request)) is not None:
         return earlier
 
-    payee = await beneficiaries.get_own(db, customer_id=customer_id, beneficiary_id=beneficiary_id)
+    payee = await beneficiaries.own(db, customer_id=customer_id, beneficiary_id=beneficiary_id)
     here = await account_here(db, payee)
     amount = _amount(amount_minor)
     mode = mode or (Mode.IMPS if here is None else Mode.BOOK)
@@ -121,7 +120,7 @@ async def prepare_bill(
 ) -> Transfer:
     """Draft the payment of one of the customer's bills, always of all of it; the same key returns the same transfer.
 
-    Raises: as `prepare`; NotFound (code `no_bill`), Conflict (code `bill_not_due`).
+    Raises: as `prepare`; NotFound (code `no_bill`), BillNotDue.
     """
     await customers.lock(db, customer_id)
     request = _hash("bill", bill_id, account_id, account_kind)
@@ -130,7 +129,7 @@ async def prepare_bill(
 
     bill = await bills.own(db, customer_id=customer_id, bill_id=bill_id)
     if bill.state is not BillState.DUE:
-        raise Conflict("That bill has been paid already.", code="bill_not_due")
+        raise BillNotDue
     amount = _amount(bill.amount_minor)
     await limits.check(db, customer_id=customer_id, channel=actor.channel, amount_minor=amount.minor, now=now)
     account = await _source(db, customer_id, amount, account_id, account_kind)
@@ -211,7 +210,7 @@ async def _draft(
         details={name: fact for name, fact in facts.items() if fact is not None},
         at=transfer.created_at,
     )
-    await webhooks.put(
+    webhooks.put(
         db,
         event=webhooks.Event.TRANSFER_INITIATED,
         payload={"transfer_id": transfer.id, "customer_id": transfer.customer_id, **facts},
@@ -229,7 +228,7 @@ async def _source(
     else:
         account = await accounts.to_pay_from(db, customer_id=customer_id, amount_minor=amount.minor, kind=account_kind)
     if account.status is not AccountStatus.ACTIVE:
-        raise Conflict(f"The {account.spoken_name} is {account.status.value}.", code="account_not_active")
+        raise AccountNotActive(account)
     if account.currency != amount.currency:
         raise Invalid("Money cannot move between currencies.", code="currency_mismatch")
     if account.available.minor < amount.minor:

@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, UniqueConstraint, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, UniqueConstraint, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.crypto import keyed_hash
-from core.db import Base, Minor, SafeStr, UtcDateTime, one_of
+from core.db import Base, Minor, SafeStr, UtcDateTime, one_of, paged
 from core.errors import NotFound
 from core.money import Money
 from identity.actor import Channel
-
-MAX_PER_PAGE = 100
-MAX_PAGE = 1_000_000
 
 
 class State(StrEnum):
@@ -129,7 +126,7 @@ class Transfer(Base):
         return None if self.balance_after_minor is None else Money(self.balance_after_minor, self.currency)
 
 
-async def get_own(db: AsyncSession, *, customer_id: str, transfer_id: str) -> Transfer:
+async def own(db: AsyncSession, *, customer_id: str, transfer_id: str) -> Transfer:
     """One of a customer's transfers as it is now.
 
     Raises: NotFound, also if it is somebody else's.
@@ -138,7 +135,7 @@ async def get_own(db: AsyncSession, *, customer_id: str, transfer_id: str) -> Tr
 
 
 async def lock_own(db: AsyncSession, *, customer_id: str, transfer_id: str) -> Transfer:
-    """`get_own`, and nobody else changes it until the transaction ends.
+    """`own`, and nobody else changes it until the transaction ends.
 
     Raises: NotFound.
     """
@@ -147,19 +144,12 @@ async def lock_own(db: AsyncSession, *, customer_id: str, transfer_id: str) -> T
 
 async def of_customer(
     db: AsyncSession, *, customer_id: str, page: int = 1, per_page: int = 20, state: State | None = None
-) -> tuple[list[Transfer], int]:
+) -> tuple[Sequence[Transfer], int]:
     """One page of a customer's transfers, the newest first, and how many there are in all."""
-    fitting = [Transfer.customer_id == customer_id, *([Transfer.state == state] if state else [])]
-    total = await db.scalar(select(func.count()).select_from(Transfer).where(*fitting))
-    per_page = max(1, min(per_page, MAX_PER_PAGE))
-    found = await db.scalars(
-        select(Transfer)
-        .where(*fitting)
-        .order_by(Transfer.created_at.desc(), Transfer.id.desc())
-        .limit(per_page)
-        .offset(per_page * (max(1, min(page, MAX_PAGE)) - 1))
-    )
-    return list(found), total or 0
+    query = select(Transfer).where(Transfer.customer_id == customer_id)
+    if state is not None:
+        query = query.where(Transfer.state == state)
+    return await paged(db, query, Transfer.created_at.desc(), Transfer.id.desc(), page=page, per_page=per_page)
 
 
 def link_of(secret: str, transfer: Transfer, target: Sequence[str | int | None]) -> str:

@@ -1,4 +1,4 @@
-"""Numbers, amounts and digits as people said or typed them; None rather than a guess."""
+"""Numbers and digits as people said or typed them; None rather than a guess."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from core.money import MINOR_PER_MAJOR, Money
 from core.spoken.say import SMALL, TENS
 
 _MAX_HEARD_WORDS = 40
@@ -53,46 +52,6 @@ def hear_number(words: str) -> int | None:
     return int(value) if value is not None and value.denominator == 1 else None
 
 
-def hear_money(words: str, *, currency: str = "INR") -> Money | None:
-    """The amount that all of `words` say, or None; never negative.
-
-    Understands "five hundred and twenty rupees fifty paise", "two lakh fifty thousand", "five dollars and one cent",
-    "rupees five hundred only", and notation as in "₹1,500.50", "Rs. 500/-" or "2.5 lakh rupees".
-
-    Args:
-        words: As spoken or typed.
-        currency: What is meant when no currency is named.
-    """
-    tokens = [token for token in _words(words) if token != "only"]  # noqa: S105 - a word of speech
-    major: Sequence[str] | None = tokens
-    minor: Sequence[str] | None = None
-    match _units(tokens, currency):
-        case []:
-            pass
-        case [(0, (currency, False))]:
-            major = tokens[1:]
-        case [(at, (currency, True))] if at == len(tokens) - 1:
-            major, minor = None, tokens[:at]
-        case [(at, (currency, False))]:
-            major, minor = tokens[:at], tokens[at + 1 :] or None
-        case [(0, (currency, False)), (end, (other, True))] if (other, end) == (currency, len(tokens) - 1):
-            at = len(tokens) - tokens[::-1].index("and") if "and" in tokens else 0
-            major, minor = tokens[1 : at - 1] if at else [], tokens[at:end]
-        case [(at, (currency, False)), (end, (other, True))] if (other, end) == (currency, len(tokens) - 1):
-            major, minor = tokens[:at], tokens[at + 1 : end]
-        case _:
-            return None
-    whole = _quantity(major) if major is not None else Fraction(0)
-    part = _quantity(minor[1:] if minor[:1] == ["and"] else minor) if minor is not None else Fraction(0)
-    per_major = MINOR_PER_MAJOR[currency]
-    if whole is None or part is None:
-        return None
-    if major is not None and minor is not None and (part >= per_major or whole.denominator != 1):
-        return None
-    total = whole * per_major + part
-    return Money(int(total), currency) if total.denominator == 1 else None
-
-
 def hear_digits(words: str) -> str | None:
     """The digits that all of `words` say one after another, or None.
 
@@ -123,19 +82,6 @@ def _words(text: str) -> list[str]:
     tokens = [token.strip(".,!?;:") for token in text.split()]
     tokens = [token for token in tokens if token]
     return tokens if len(tokens) <= _MAX_HEARD_WORDS else []
-
-
-def _units(tokens: Sequence[str], currency: str) -> list[tuple[int, tuple[str, bool]]]:
-    """Where a unit of money is named, its currency, and whether it is the minor unit. Euros have cents too."""
-    units: list[tuple[int, tuple[str, bool]]] = []
-    for at, token in enumerate(tokens):
-        if token in CURRENCY_WORDS:
-            code, is_minor = CURRENCY_WORDS[token]
-            if code == "USD" and is_minor and currency == "EUR":
-                code = currency
-            currency = code
-            units.append((at, (code, is_minor)))
-    return units
 
 
 def _quantity(tokens: Sequence[str]) -> Fraction | None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from typing import get_args
 
 from banking import beneficiaries, customers
-from core.errors import Forbidden
-from identity.tokens import Claims
 from pipelines.banking.acting import add_reminder, ask_for_person, block_card, pay_bill, send_money
 from pipelines.banking.drafts import BankDrafts
 from pipelines.banking.looking import (
+    Page,
     get_balance,
     get_loans,
     get_spending,
@@ -25,15 +22,7 @@ from pipelines.banking.looking import (
 from pipelines.banking.phrases import PHRASES
 from pipelines.base import AgentType
 
-VIEWS = frozenset({"accounts", "statement", "payees", "transfer", "bills", "loans", "reminders", "call"})
-
-
-async def _admit(db: AsyncSession, who: Claims, now: datetime) -> str:
-    if who.role == "otp":
-        return await customers.admit_guest(db, who.subject, now)
-    if who.role == "user":
-        return (await customers.of_user(db, who.subject)).id
-    raise Forbidden("Administrators have no bank account; log in with a portal code", code="not_a_customer")
+VIEWS = frozenset(get_args(Page))
 
 
 AGENT = AgentType(
@@ -71,7 +60,7 @@ AGENT = AgentType(
         show_page,
         read_draft_again,
     ),
-    admit=_admit,
+    admit=customers.admit,
     names=beneficiaries.names,
     drafts=BankDrafts(),
     views=VIEWS,

@@ -15,7 +15,6 @@ from banking.requests import RequestKind
 from core.errors import Invalid
 from core.spoken import say_code, say_date, say_time
 from core.spoken.amounts import amounts_meant
-from identity import audit
 from pipelines.banking.drafts import draft_of, policy
 from pipelines.banking.looking import AccountKind
 from pipelines.base import Act, Spoken, ToolContext
@@ -104,10 +103,13 @@ async def add_reminder(
     if at is None and day == today(ctx.now) and due_at <= ctx.now:
         raise Invalid("At what time today should I remind you?", code="bad_time")
     reminder = await reminders.add(
-        ctx.db, customer_id=ctx.customer_id, text=text, due_at=due_at, repeats=repeats, now=ctx.now
-    )
-    audit.note(
-        ctx.db, actor=ctx.actor, act="reminder.added", subject=reminder.id, customer_id=ctx.customer_id, at=ctx.now
+        ctx.db,
+        actor=ctx.actor,
+        customer_id=ctx.customer_id,
+        text=text,
+        due_at=due_at,
+        repeats=repeats,
+        now=ctx.now,
     )
     local = reminder.due_at.astimezone(IST)
     again = {
@@ -120,7 +122,7 @@ async def add_reminder(
     return Spoken(
         f"I've set a reminder for {when}: {reminder.text}.",
         {"kind": "reminders", "account": "all", "reminders": [{"text": text, "due_at": reminder.due_at.isoformat()}]},
-        done=Act(who=reminder.text),
+        done=Act(names=(reminder.text,)),
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from banking import accounts, transfers
 from banking.policy import Policy
 from banking.transfers import State, Transfer
+from core.spoken import say_number
 from identity import mfa
-from pipelines.base import Act, CodeRequest, Draft, Json, Means, Outcome, ToolContext
+from pipelines.base import Act, Draft, Json, Means, Outcome, ToolContext
 
 _STATES = {
     State.POSTED: "done",
@@ -20,11 +21,7 @@ _STATES = {
 
 def policy(means: Means) -> Policy:
     """The bank's rules for a transfer, from the server's settings."""
-    return Policy(
-        secret=means.secret,
-        mfa_above_minor=int(means.settings.mfa_required_amount * 100),
-        delivery=means.delivery,
-    )
+    return Policy.of_settings(means.settings, secret=means.secret, delivery=means.delivery)
 
 
 async def draft_of(ctx: ToolContext, transfer: Transfer) -> Draft:
@@ -46,11 +43,6 @@ async def draft_of(ctx: ToolContext, transfer: Transfer) -> Draft:
 
 class BankDrafts:
     """Settles a caller's transfers; see `pipelines.base.Drafts`."""
-
-    async def draft(self, ctx: ToolContext, draft_id: str) -> Draft:
-        """The draft as it stands."""
-        transfer = await transfers.get_own(ctx.db, customer_id=ctx.customer_id, transfer_id=draft_id)
-        return await draft_of(ctx, transfer)
 
     async def confirm(self, ctx: ToolContext, draft_id: str) -> Outcome:
         """Carry it out, or ask for the second factor."""
@@ -87,20 +79,19 @@ class BankDrafts:
     async def _outcome(self, ctx: ToolContext, transfer: Transfer, answer: mfa.Answer | None = None) -> Outcome:
         code = None
         if transfer.state is State.CHALLENGED and transfer.challenge_id is not None:
-            asked = await mfa.get(ctx.db, transfer.challenge_id)
-            code = CodeRequest(asked.length, asked.method, asked.sent_to, asked.expires_at, asked.tries_left)
+            code = await mfa.get(ctx.db, transfer.challenge_id)
         posted = transfer.state is State.POSTED
         return Outcome(
             state=_STATES.get(transfer.state, "open"),  # pyright: ignore[reportArgumentType] - the values are the states
             say=_say(transfer, code, answer),
             card=await _card(ctx, transfer) if posted else {},
-            act=Act(transfer.amount, f"{transfer.payee_name}, {transfer.payee_detail}"),
+            act=Act(transfer.amount, (transfer.payee_name, transfer.payee_detail)),
             code=code,
             right=answer.right if answer else None,
         )
 
 
-def _say(transfer: Transfer, code: CodeRequest | None, answer: mfa.Answer | None) -> str:
+def _say(transfer: Transfer, code: mfa.Asked | None, answer: mfa.Answer | None) -> str:
     if code is None:
         return transfers.said(transfer)
     if answer is not None and not answer.right:
@@ -108,8 +99,8 @@ def _say(transfer: Transfer, code: CodeRequest | None, answer: mfa.Answer | None
         return f"That code was not right. You have {tries} left."
     where = "from your authenticator app" if code.method == "totp" else "I have just sent you"
     return (
-        f"For this I need a code. Please type the six digits {where} on the keypad on your screen. "
-        "Nobody hears them, not even me."
+        f"For this I need a code. Please type the {say_number(code.length)} digits {where} on the keypad on your "
+        "screen. Nobody hears them, not even me."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from pydantic import Field
 from banking import accounts, beneficiaries, bills, ledger, loans, reminders, transfers
 from banking.accounts import Account
 from banking.bills import Bill, BillState
-from banking.days import IST, add_months, today
+from banking.days import IST, add_months, midnight, today
 from banking.loans import LoanView
 from banking.reminders import Reminder, ReminderState
 from banking.transfers import State
@@ -35,10 +35,8 @@ Period = Annotated[
     Literal["today", "yesterday", "this week", "last week", "this month", "last month", "this year", "last year"],
     Field(description="The time asked about"),
 ]
-View = Annotated[
-    Literal["accounts", "statement", "payees", "transfer", "bills", "loans", "reminders", "call"],
-    Field(description="Which page; call is the page of this call"),
-]
+Page = Literal["accounts", "statement", "payees", "transfer", "bills", "loans", "reminders", "call"]
+View = Annotated[Page, Field(description="Which page; call is the page of this call")]
 
 
 @tool(doing="Looking up your balance")
@@ -91,7 +89,7 @@ async def get_spending(
 ) -> Spoken:
     """Add up what the caller spent, e.g. for "how much did I spend on groceries last month"."""
     since, until = _bounds(period, today(ctx.now))
-    held = await accounts.of_customer(ctx.db, ctx.customer_id)
+    held = await accounts.of_customer(ctx.db, customer_id=ctx.customer_id)
     spending = await ledger.spent(
         ctx.db, account_ids=[account.id for account in held], since=since, until=until, category=category
     )
@@ -120,7 +118,7 @@ async def get_spending(
 @tool(doing="Looking up your payees")
 async def list_payees(ctx: ToolContext) -> Spoken:
     """List the people the caller can send money to, e.g. for "who are my payees"."""
-    payees = await beneficiaries.of_customer(ctx.db, ctx.customer_id)
+    payees = await beneficiaries.of_customer(ctx.db, customer_id=ctx.customer_id)
     card: dict[str, Json] = {
         "kind": "payees",
         "account": "all",
@@ -223,7 +221,7 @@ def _spoken_lines(own: Account, lines: list[ledger.Line], count: int, now: datet
 
 def _spoken_line(line: ledger.Line, now: datetime) -> str:
     what = normalise(_ENDS.sub(",", line.narration))  # one sentence, with its day, whatever was written
-    return f"{say_date(line.at.date(), today=now.date())}, {what[:1].lower()}{what[1:]}"
+    return f"{say_date(today(line.at), today=today(now))}, {what[:1].lower()}{what[1:]}"
 
 
 def _spoken_bill(bill: Bill, now: datetime) -> str:
@@ -272,7 +270,7 @@ def _bounds(period: str, day: date) -> tuple[datetime, datetime]:
         "this year": (january, january.replace(year=day.year + 1)),
         "last year": (january.replace(year=day.year - 1), january),
     }[period]
-    return datetime.combine(since, time(), IST), datetime.combine(until, time(), IST)
+    return midnight(since), midnight(until)
 
 
 def _when(period: str) -> str:

@@ -78,11 +78,7 @@ def _said(part: str) -> Said:
 
 def affirms(said: Said) -> bool:
     """Whether a sentence is a mere yes, a claim if the question was whether something is done."""
-    return (
-        bool(said.words)
-        and set(said.words) <= _BESIDE_YES
-        and bool({*_YES, "did", "has", "is", "have", "was"} & set(said.words))
-    )
+    return bool(said.words) and set(said.words) <= _BESIDE_YES and bool(_AFFIRMING & set(said.words))
 
 
 def asks_whether_done(text: str) -> bool:

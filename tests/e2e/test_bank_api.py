@@ -804,12 +804,12 @@ async def test_a_user_banks_as_the_customer_they_are(bank: Bank) -> None:
     # Jane banks here too: what John sends is on her account at once.
     async with bank.shared.db.reading() as db:
         jane = (await db.scalars(select(Customer.id).where(Customer.demo_number == 2))).one()
-        before = (await accounts.of_customer(db, jane))[0]
+        before = (await accounts.of_customer(db, customer_id=jane))[0]
     sent = (await john.send(500, "Jane")).json()
     assert (sent["state"], sent["mode"]) == ("posted", "BOOK")
     async with bank.shared.db.reading() as db:
         after = await accounts.get(db, before.id)
-        payee = await beneficiaries.get_own(db, customer_id=await _demo(db, 1), beneficiary_id=sent["payee"]["id"])
+        payee = await beneficiaries.own(db, customer_id=await _demo(db, 1), beneficiary_id=sent["payee"]["id"])
     assert after.balance_minor == before.balance_minor + 500_00
     assert payee.account_number == before.number
     await bank.sound()

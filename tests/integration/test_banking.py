@@ -15,8 +15,7 @@ from banking.accounts import Account, AccountKind, AccountStatus, House, WhichAc
 from banking.customers import Customer, KycStatus
 from banking.ledger import Entry, Filter, InsufficientFunds, Leg, Posting, PostingKind
 from core.db import Database
-from core.errors import Conflict, Invalid, NotFound
-from core.idempotency import KeyReused
+from core.errors import Conflict, Invalid, KeyReused, NotFound
 from core.ids import new_id
 from core.money import Money
 from identity import otp
@@ -512,6 +511,7 @@ async def test_several_accounts_are_read_together_by_time(bank: Bank) -> None:
     async with bank.database.reading() as db:
         pages = [await ledger.page(db, account_ids=[savings, current], page=n, per_page=3) for n in range(1, 5)]
         assert await ledger.page(db, account_ids=[]) == ([], 0)
+        assert await ledger.page(db, account_ids=[savings, current], page=2**62, per_page=2**62) == ([], 7)
     assert [total for _, total in pages] == [7] * 4
     lines = [line for lines, _ in pages for line in lines]
     assert [len(lines) for lines, _ in pages] == [3, 3, 1, 0]
@@ -812,7 +812,8 @@ async def test_the_five_demo_customers_are_as_the_document_prints_them(bank: Ban
         account = await accounts.find_own(db, customer_id=john.id)
         assert account.balance == Money(10_000_00)
         assert as_printed(await ledger.statement(db, account_id=account.id)) == PRINTED
-        assert [payee.nickname for payee in await beneficiaries.of_customer(db, john.id)] == ["Jane", "Mom", "Ravi"]
+        payees = await beneficiaries.of_customer(db, customer_id=john.id)
+        assert [payee.nickname for payee in payees] == ["Jane", "Mom", "Ravi"]
 
         ravi = await accounts.find_own(db, customer_id=people[2].id)
         newest = (await ledger.statement(db, account_id=ravi.id, limit=1))[0]
@@ -826,7 +827,7 @@ async def test_a_contact_at_this_bank_is_the_account_it_names(bank: Bank) -> Non
     async with bank.database.reading() as db:
         for number in range(1, 6):
             customer = await customers.of_demo_number(db, number)
-            for payee in await beneficiaries.of_customer(db, customer.id):
+            for payee in await beneficiaries.of_customer(db, customer_id=customer.id):
                 holder = await db.scalar(
                     sa.select(Customer.name)
                     .join(Account, Account.customer_id == Customer.id)

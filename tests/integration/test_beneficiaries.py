@@ -14,6 +14,7 @@ from banking.beneficiaries import COOL_OFF, MAX_PER_CUSTOMER, Beneficiary, Which
 from core.db import Database
 from core.errors import AppError, Conflict, Invalid, NotFound
 from core.ids import new_id
+from identity import audit
 from tests.till import LONG_AGO, NOW, Person, Till
 
 
@@ -29,7 +30,7 @@ async def john(till: Till) -> Person:
 
 async def saved(till: Till, person: Person) -> list[str]:
     async with till.database.reading() as db:
-        return [payee.nickname for payee in await beneficiaries.of_customer(db, person.id)]
+        return [payee.nickname for payee in await beneficiaries.of_customer(db, customer_id=person.id)]
 
 
 async def meant(till: Till, person: Person, said: str) -> str:
@@ -155,6 +156,7 @@ async def test_one_nickname_saved_many_times_at_once_is_saved_once(till: Till, j
 
 async def test_after_a_refusal_the_transaction_goes_on(till: Till, john: Person) -> None:
     given: dict[str, Any] = {
+        "actor": john.actor,
         "customer_id": john.id,
         "name": "Somebody",
         "account_number": "123456",
@@ -205,13 +207,28 @@ async def test_a_removed_payee_is_gone_and_its_nickname_free(till: Till, john: P
         await till.remove(john, ravi)
     async with till.database.reading() as db:
         with pytest.raises(NotFound):
-            await beneficiaries.get_own(db, customer_id=john.id, beneficiary_id=ravi.id)
+            await beneficiaries.own(db, customer_id=john.id, beneficiary_id=ravi.id)
         assert await beneficiaries.names(db, john.id) == ()
     with pytest.raises(NotFound):
         await meant(till, john, "Ravi")
     again = await till.payee(john)
     assert again.id != ravi.id
     assert await meant(till, john, "Ravi") == "Ravi"
+
+
+async def test_what_is_done_to_payees_is_on_record(till: Till, john: Person) -> None:
+    ravi = await till.payee(john)
+    with pytest.raises(Conflict):
+        await till.payee(john)
+    await till.remove(john, ravi)
+    with pytest.raises(NotFound):
+        await till.remove(john, ravi)
+    async with till.database.reading() as db:
+        records, _ = await audit.page(db)
+    assert [(each.act, each.subject, each.customer_id, each.actor, each.at) for each in reversed(records)] == [
+        ("payee.added", ravi.id, john.id, john.actor.subject, NOW),
+        ("payee.removed", ravi.id, john.id, john.actor.subject, NOW),
+    ]
 
 
 async def test_somebody_elses_payee_is_not_there(till: Till, john: Person) -> None:
@@ -222,8 +239,8 @@ async def test_somebody_elses_payee_is_not_there(till: Till, john: Person) -> No
     assert caught.value.code == "no_payee"
     async with till.database.reading() as db:
         with pytest.raises(NotFound):
-            await beneficiaries.get_own(db, customer_id=jane.id, beneficiary_id=ravi.id)
-        assert (await beneficiaries.get_own(db, customer_id=john.id, beneficiary_id=ravi.id)).nickname == "Ravi"
+            await beneficiaries.own(db, customer_id=jane.id, beneficiary_id=ravi.id)
+        assert (await beneficiaries.own(db, customer_id=john.id, beneficiary_id=ravi.id)).nickname == "Ravi"
 
 
 # --- Meaning ----------------------------------------------------------------------------------------------------------

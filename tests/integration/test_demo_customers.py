@@ -63,7 +63,7 @@ async def test_whoever_comes_on_whatever_day_the_ledger_agrees(database: Databas
     guest = await new_guest(database, now)
     async with database.reading() as db:
         assert await ledger.check(db) == []
-        savings, current = await accounts.of_customer(db, guest)
+        savings, current = await accounts.of_customer(db, customer_id=guest)
         assert (savings.balance.minor, current.balance.minor) == (10_000_00, 50_000_00)
         due, _ = await bills.of_customer(db, customer_id=guest, state=BillState.DUE)
         assert [(bill.due_on - today(now)).days for bill in due] == [3, 6, 9, 12]
@@ -86,12 +86,12 @@ async def test_everybody_has_bills_a_loan_a_reminder_and_contacts_of_old(databas
             (reminder,), _ = await reminders.of_customer(db, customer_id=customer_id)
             assert reminder.due_at > NOW
 
-            contacts = await beneficiaries.of_customer(db, customer_id)
+            contacts = await beneficiaries.of_customer(db, customer_id=customer_id)
             assert len(contacts) >= 2
             assert all(contact.created_at < NOW - timedelta(days=30) for contact in contacts)
 
             customer = await customers.get(db, customer_id)
-            assert customer.known_by is not None
+            assert customer.kyc is not None
 
 
 async def test_every_instalment_and_bill_paid_from_an_account_here_is_in_the_ledger(database: Database) -> None:
@@ -111,7 +111,7 @@ async def test_every_instalment_and_bill_paid_from_an_account_here_is_in_the_led
                 assert entry is not None
                 assert -entry.amount_minor == instalments[row.n - 1].emi.minor
 
-            held = await accounts.of_customer(db, customer_id)
+            held = await accounts.of_customer(db, customer_id=customer_id)
             lines, _ = await ledger.page(db, account_ids=[account.id for account in held], per_page=500)
             (bill,), _ = await bills.of_customer(db, customer_id=customer_id, state=BillState.PAID)
             paid = [line for line in lines if line.kind is PostingKind.BILL]
@@ -125,7 +125,7 @@ async def test_john_has_one_account_and_its_history_is_printed_to_the_last_line(
     await seeded(database)
     async with database.reading() as db:
         john = await customers.of_demo_number(db, 1)
-        (account,) = await accounts.of_customer(db, john.id)
+        (account,) = await accounts.of_customer(db, customer_id=john.id)
         lines = await ledger.statement(db, account_id=account.id)
         assert [line.narration for line in lines] == [
             "Received ₹5000 from Salary",
@@ -154,7 +154,7 @@ async def test_the_five_log_in_by_e_mail_or_phone(database: Database) -> None:
 async def test_guests_together_share_nothing(database: Database) -> None:
     guests = await asyncio.gather(*(new_guest(database) for _ in range(4)))
     async with database.reading() as db:
-        numbers = [account.number for guest in guests for account in await accounts.of_customer(db, guest)]
+        numbers = [account.number for guest in guests for account in await accounts.of_customer(db, customer_id=guest)]
         assert len(set(numbers)) == 8
         assert await ledger.check(db) == []
         for guest in guests:
@@ -191,7 +191,7 @@ async def test_a_database_seeded_by_the_release_before_still_starts(empty_databa
         async with database.reading() as db:
             john = await customers.of_demo_number(db, 1)
             assert john.id == "cus_john"
-            assert john.known_by is None
+            assert john.kyc is None
             assert (await bills.of_customer(db, customer_id=john.id))[1] == 0
             assert await loans.of_customer(db, customer_id=john.id) == []
             assert await ledger.check(db) == []

@@ -16,8 +16,7 @@ from banking.customers import Customer, KycStatus
 from banking.holds import Hold
 from banking.ledger import Leg, Posting, PostingKind
 from core.db import Database
-from core.errors import AppError, Conflict, Invalid, NotFound
-from core.idempotency import KeyReused
+from core.errors import AppError, Conflict, Invalid, KeyReused, NotFound
 from core.ids import new_id
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -88,11 +88,8 @@ async def agree(line: Line, transfer: Transfer, said: list[str]) -> None:
 
 
 @pytest.mark.timeout(400)
-async def test_at_every_tenth_of_a_second(
-    database: Database, stack: AsyncExitStack, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    step = STEP_S if "sqlite" in request.node.name else 3 * STEP_S
-    points = [round(step * n, 1) for n in range(int((READ_BACK_S + OUTCOME_S) / step))]
+async def test_at_every_tenth_of_a_second(database: Database, stack: AsyncExitStack, tmp_path: Path) -> None:
+    points = [round(STEP_S * n, 1) for n in range(int((READ_BACK_S + OUTCOME_S) / STEP_S))]
     model = await stack.enter_async_context(OpenAIChat(answer=obliging))
     line = await call(stack, database, await Guest.arrives(database), model, tmp_path)
     posted = 0
@@ -153,7 +150,7 @@ async def test_two_calls_of_one_customer_race_for_the_last_money(
     guest = await Guest.arrives(database)
     async with database.transaction() as db:
         cash = await accounts.house(db, House.CASH, now=utc_now())
-        for account in await accounts.of_customer(db, guest.customer_id):
+        for account in await accounts.of_customer(db, customer_id=guest.customer_id):
             rest = account.balance_minor - (70_000 if account.is_primary else 0)
             await ledger.post(
                 db,

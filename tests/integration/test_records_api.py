@@ -1,4 +1,4 @@
-"""The audit log and the webhooks over HTTP: for administrators, and for nobody else."""
+"""The audit log, the webhooks and customers' requests over HTTP: for administrators, and for nobody else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from fastapi import FastAPI
 
 from api import audit as audit_routes
 from api import errors
+from api import requests as request_routes
 from api import webhooks as webhook_routes
 from api.deps import who
+from banking import requests
+from banking.customers import Customer, KycStatus
+from banking.requests import RequestKind
 from core import webhooks
 from core.db import Database
+from core.ids import new_id
 from core.settings import Settings
 from identity import audit
 from identity.actor import Actor
@@ -50,12 +55,13 @@ class Office:
     def __init__(self, database: Database, data_dir: Path) -> None:
         self.role: Role = "admin"
         self.settings = Settings(_env_file=None, data_dir=data_dir, webhook_allow_private=True)  # pyright: ignore[reportCallIssue]
-        app = FastAPI()
+        app = self.app = FastAPI()
         self.shared = app.state.shared = _Shared(self.settings, SECRET, database)
         app.dependency_overrides[who] = self._claims
         errors.install(app)
         app.include_router(audit_routes.router)
         app.include_router(webhook_routes.router)
+        app.include_router(request_routes.router)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://office")
 
     def _claims(self) -> Claims:
@@ -168,7 +174,7 @@ async def test_a_webhook_is_added_shown_and_removed_on_record(office: Office, da
     assert (added["url"], added["events"], added["pending"]) == (HOOK["url"], HOOK["events"], 0)
     assert HOOK["secret"] not in answer.text
     async with database.transaction() as db:
-        await webhooks.put(db, event=webhooks.Event.TRANSACTION_COMPLETED, payload={}, at=NOW)
+        webhooks.put(db, event=webhooks.Event.TRANSACTION_COMPLETED, payload={}, at=NOW)
     listed = await office.client.get("/webhooks")
     assert listed.json()["data"] == [added | {"pending": 1}]
     assert HOOK["secret"] not in listed.text
@@ -221,18 +227,113 @@ async def test_in_production_a_webhook_inside_is_refused(database: Database, tmp
     await office.client.aclose()
 
 
+async def ask(database: Database, name: str, *kinds: RequestKind) -> list[str]:
+    """Have a new customer ask for these, a minute apart; the requests' ids."""
+    async with database.transaction() as db:
+        customer = Customer(id=new_id("cus"), name=name, kyc_status=KycStatus.VERIFIED, created_at=NOW)
+        db.add(customer)
+        await db.flush()
+        return [
+            (
+                await requests.open_request(
+                    db,
+                    actor=JOHN,
+                    customer_id=customer.id,
+                    kind=kind,
+                    note=f"{name} asks for {kind}",
+                    key=f"{n}",
+                    now=NOW + timedelta(minutes=n),
+                )
+            ).id
+            for n, kind in enumerate(kinds)
+        ]
+
+
+async def test_people_see_what_customers_have_asked_for(office: Office, database: Database) -> None:
+    (card, person) = await ask(database, "Ada", RequestKind.BLOCK_CARD, RequestKind.PERSON)
+    listed = await office.get("/requests")
+    assert listed["pagination"] == {"page": 1, "per_page": 20, "total": 2, "pages": 1}
+    newest, oldest = listed["data"]
+    assert newest["id"] == person
+    assert oldest.pop("customer_id").startswith("cus_")
+    assert oldest == {
+        "id": card,
+        "customer_name": "Ada",
+        "kind": "block_card",
+        "note": "Ada asks for block_card",
+        "call_id": "call_1",
+        "state": "open",
+        "created_at": "2026-03-01T12:00:00Z",
+    }
+
+
+async def test_requests_are_found_by_state_and_kind_page_by_page(office: Office, database: Database) -> None:
+    card, complaint, late_card = await ask(
+        database, "Ada", RequestKind.BLOCK_CARD, RequestKind.COMPLAINT, RequestKind.BLOCK_CARD
+    )
+    await office.client.post(f"/requests/{card}/done")
+
+    async def found(**query: Any) -> list[str]:
+        return [each["id"] for each in (await office.get("/requests", **query))["data"]]
+
+    assert await found(kind="block_card") == [late_card, card]
+    assert await found(state="open") == [late_card, complaint]
+    assert await found(state="done", kind="block_card") == [card]
+    assert await found(kind="person") == []
+    assert [await found(page=n, per_page=2) for n in (1, 2, 3)] == [[late_card, complaint], [card], []]
+    for query in ({"state": "lost"}, {"kind": "loan"}, {"page": 0}, {"per_page": 101}):
+        assert (await office.client.get("/requests", params=query)).status_code == 422
+
+
+async def test_a_request_is_closed_once_and_on_record(office: Office, database: Database) -> None:
+    (card, person) = await ask(database, "Ada", RequestKind.BLOCK_CARD, RequestKind.PERSON)
+    closed = await office.client.post(f"/requests/{card}/done")
+    assert (closed.status_code, closed.json()["state"], closed.json()["customer_name"]) == (200, "done", "Ada")
+    assert (await office.client.post(f"/requests/{card}/done")).json() == closed.json()
+    assert {each["id"]: each["state"] for each in (await office.get("/requests"))["data"]} == {
+        card: "done",
+        person: "open",
+    }
+    async with database.reading() as db:
+        records, total = await audit.page(db, act="request.closed")
+    assert [(each.subject, each.customer_id, each.actor) for each in records] == [
+        (card, closed.json()["customer_id"], "usr_admin")
+    ]
+    assert total == 1
+
+
+async def test_a_request_that_is_not_there_cannot_be_closed(office: Office, database: Database) -> None:
+    answer = await office.client.post("/requests/req_nothing/done")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "no_request")
+    assert (await office.client.post("/requests/%00/done")).status_code == 422
+    async with database.reading() as db:
+        assert await audit.page(db) == ([], 0)
+
+
+FOR_ADMINISTRATORS = (
+    ("GET", "/audit-logs"),
+    ("GET", "/audit-logs/verify"),
+    ("GET", "/webhooks"),
+    ("POST", "/webhooks"),
+    ("DELETE", "/webhooks/whk_1"),
+    ("GET", "/requests"),
+    ("POST", "/requests/req_1/done"),
+)
+
+
 @pytest.mark.parametrize("role", ["user", "otp"])
 async def test_nobody_but_an_administrator_sees_or_changes_them(office: Office, role: Role) -> None:
     office.role = role
-    for method, path in (
-        ("GET", "/audit-logs"),
-        ("GET", "/audit-logs/verify"),
-        ("GET", "/webhooks"),
-        ("POST", "/webhooks"),
-        ("DELETE", "/webhooks/whk_1"),
-    ):
+    for method, path in FOR_ADMINISTRATORS:
         answer = await office.client.request(method, path, json=HOOK if method == "POST" else None)
         assert (answer.status_code, path) == (403, path)
+
+
+async def test_without_a_log_in_there_is_nothing(office: Office) -> None:
+    office.app.dependency_overrides.clear()
+    for method, path in FOR_ADMINISTRATORS:
+        answer = await office.client.request(method, path, json=HOOK if method == "POST" else None)
+        assert (answer.status_code, path) == (401, path)
 
 
 def _json(value: object) -> bytes:

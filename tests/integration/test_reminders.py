@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from banking import notices, reminders
 from banking.customers import Customer, KycStatus
@@ -16,10 +17,12 @@ from banking.reminders import MAX_PER_CUSTOMER, MAX_TEXT, Fired, Reminder, Remin
 from core.db import Database
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
+from identity.actor import Actor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+ADA = Actor("usr_ada", "user", "voice", call_id="call_1")
 
 
 async def new_customer(database: Database) -> str:
@@ -39,7 +42,9 @@ async def add(
     now: datetime = NOW,
 ) -> str:
     async with database.transaction() as db:
-        made = await reminders.add(db, customer_id=customer_id, text=text, due_at=due_at, repeats=repeats, now=now)
+        made = await reminders.add(
+            db, actor=ADA, customer_id=customer_id, text=text, due_at=due_at, repeats=repeats, now=now
+        )
     return made.id
 
 
@@ -60,7 +65,13 @@ async def told(database: Database, customer_id: str) -> list[Notice]:
 
 async def cancel(database: Database, customer_id: str, reminder_id: str) -> Reminder:
     async with database.transaction() as db:
-        return await reminders.cancel(db, customer_id=customer_id, reminder_id=reminder_id)
+        return await reminders.cancel(db, actor=ADA, customer_id=customer_id, reminder_id=reminder_id, now=NOW)
+
+
+async def audited(database: Database) -> list[tuple[str, ...]]:
+    async with database.reading() as db:
+        rows = await db.execute(sa.text("SELECT act, subject, customer_id, call_id FROM audit_log ORDER BY seq"))
+        return [tuple(row) for row in rows]
 
 
 # --- Adding -----------------------------------------------------------------------------------------------------------
@@ -76,6 +87,7 @@ async def test_a_reminder_is_scheduled(database: Database) -> None:
         Repeats.MONTHLY,
         ReminderState.SCHEDULED,
     )
+    assert await audited(database) == [("reminder.added", reminder.id, ada, "call_1")]
 
 
 @pytest.mark.parametrize("due_at", [NOW, NOW - HOUR, NOW + timedelta(days=6 * 366), datetime.max.replace(tzinfo=UTC)])
@@ -107,13 +119,13 @@ async def test_every_language_may_be_written(database: Database, text: str) -> N
 async def test_asking_twice_for_the_same_is_asking_once(database: Database) -> None:
     ada = await new_customer(database)
     ids = await asyncio.gather(*(add(database, ada) for _ in range(6)))
-    assert len(set(ids)) == 1
+    assert len(set(ids)) == len(await audited(database)) == 1
     others = [
         await add(database, ada, "Pay the gas"),
         await add(database, ada, due_at=NOW + DAY),
         await add(database, ada, repeats=Repeats.DAILY),
     ]
-    assert len({*ids, *others}) == 4
+    assert len({*ids, *others}) == len(await audited(database)) == 4
 
 
 async def test_many_at_once_do_not_pass_the_bound(database: Database) -> None:
@@ -162,6 +174,7 @@ async def test_a_cancelled_reminder_does_not_come(database: Database) -> None:
     reminder = await add(database, ada)
     for _ in range(2):
         assert (await cancel(database, ada, reminder)).state is ReminderState.CANCELLED
+    assert [act for act, *_ in await audited(database)] == ["reminder.added", "reminder.cancelled"]
     assert await fire(database, NOW + DAY) == []
     assert await told(database, ada) == []
 

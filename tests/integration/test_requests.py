@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from banking import requests
 from banking.customers import Customer, KycStatus
-from banking.requests import MAX_NOTE, MAX_PER_DAY, RequestKind, RequestState, ServiceRequest, TooManyRequests
+from banking.requests import MAX_NOTE, MAX_PER_DAY, RequestKind, RequestState, ServiceRequest, TooManyToday
 from core.db import Database
-from core.errors import NotFound
-from core.idempotency import KeyReused
+from core.errors import KeyReused, NotFound
 from core.ids import new_id
 from identity.actor import Actor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OFFICER = Actor("usr_admin", "admin", "web")
 BY_VOICE = Actor("usr_ada", "user", "voice", call_id="call_1", command="block my card")
 
 
@@ -44,10 +44,10 @@ async def ask(
 
 async def of(database: Database, customer_id: str) -> list[ServiceRequest]:
     async with database.reading() as db:
-        return list((await requests.of_customer(db, customer_id=customer_id, per_page=100))[0])
+        return [each for each in (await requests.page(db, per_page=100))[0] if each.customer_id == customer_id]
 
 
-async def audited(database: Database) -> list[tuple[str, ...]]:
+async def audited(database: Database) -> list[tuple[str | None, ...]]:
     async with database.reading() as db:
         rows = await db.execute(sa.text("SELECT act, subject, customer_id, call_id FROM audit_log ORDER BY seq"))
         return [tuple(row) for row in rows]
@@ -89,7 +89,7 @@ async def test_many_at_once_do_not_pass_the_days_bound(database: Database) -> No
     for n in range(MAX_PER_DAY - 2):
         await ask(database, ada, key=f"{n}")
     results = await asyncio.gather(*(ask(database, ada, key=f"more {n}") for n in range(5)), return_exceptions=True)
-    assert sum(isinstance(result, TooManyRequests) for result in results) == 3
+    assert sum(isinstance(result, TooManyToday) for result in results) == 3
     assert sum(isinstance(result, ServiceRequest) for result in results) == 2
     assert (await ask(database, ada, key="0")).key == "0", "one that is there already is still answered"
     await ask(database, bob, key="bob's")
@@ -101,11 +101,31 @@ async def test_the_newest_come_first(database: Database) -> None:
     ada, eve = await new_customer(database), await new_customer(database)
     for n in range(3):
         await ask(database, ada, key=f"{n}", now=NOW + timedelta(minutes=n))
-    await ask(database, eve)
+    await ask(database, eve, "eve's", now=NOW - timedelta(minutes=1))
     async with database.reading() as db:
-        page, total = await requests.of_customer(db, customer_id=ada, page=2, per_page=2)
-    assert ([each.key for each in page], total) == (["0"], 3)
+        page, total = await requests.page(db, page=2, per_page=2)
+    assert ([each.key for each in page], total) == (["0", "eve's"], 4)
     assert [each.key for each in await of(database, ada)] == ["2", "1", "0"]
+
+
+async def test_a_request_is_closed_once_however_many_do_so(database: Database) -> None:
+    ada = await new_customer(database)
+    request, other = await ask(database, ada), await ask(database, ada, "another")
+
+    async def close(request_id: str) -> ServiceRequest:
+        async with database.transaction() as db:
+            return await requests.close(db, actor=OFFICER, request_id=request_id, now=NOW)
+
+    results = await asyncio.gather(*(close(request.id) for _ in range(5)))
+    assert {(result.id, result.state) for result in results} == {(request.id, RequestState.DONE)}
+    assert [each for each in await audited(database) if each[0] == "request.closed"] == [
+        ("request.closed", request.id, ada, None)
+    ]
+    async with database.reading() as db:
+        (still_open,), total = await requests.page(db, state=RequestState.OPEN)
+    assert (still_open.id, total) == (other.id, 1)
+    with pytest.raises(NotFound):
+        await close("req_nothing")
 
 
 async def test_a_note_is_kept_as_far_as_it_can_be(database: Database) -> None:

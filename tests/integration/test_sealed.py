@@ -210,7 +210,7 @@ async def test_errors_and_log_lines_show_no_personal_field(bank: Database) -> No
                 (await db.scalars(sa.select(Beneficiary))).first(),
                 (await db.scalars(sa.select(Bill))).first(),
             )
-        logger.info("{} {} {} {} {} {}", john, savings, customer, customer.known_by, payee, bill)
+        logger.info("{} {} {} {} {} {}", john, savings, customer, seed.PEOPLE[0].kyc, payee, bill)
         for same in ({"email": john.email}, {"phone": john.phone}):
             with pytest.raises(IntegrityError) as caught:
                 async with bank.transaction() as db:

@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy.exc import DBAPIError
 
 from banking import accounts, beneficiaries, bills
-from banking.customers import Customer, Kyc, KycDocument
+from banking.customers import Customer
 from core import db as core_db
 from core import vault
 from core.db import Database
@@ -253,14 +253,12 @@ async def test_what_was_there_before_is_read_and_found_afterwards(empty_database
                 assert list(await db.scalars(sa.select(User.id).where(User.email.is_in(email)))) == found
             customer = await db.get_one(Customer, "cus_1")
             assert (customer.email, customer.phone) == people["usr_1"]
-            assert customer.known_by is not None
-            assert (customer.known_by.document, customer.known_by.number) == (KycDocument.VOTER_ID, "XXX0000009")
-            assert customer.known_by == Kyc.of_text(KYC)
-            assert (await db.get_one(Customer, "cus_2")).known_by is None
+            assert customer.kyc == KYC
+            assert (await db.get_one(Customer, "cus_2")).kyc is None
             savings = await accounts.by_number(db, "100000000001")
             assert savings is not None
             assert (savings.id, savings.number, savings.balance_minor) == ("acc_1", "100000000001", 500)
-            payee = await beneficiaries.get_own(db, customer_id="cus_1", beneficiary_id="ben_ravi")
+            payee = await beneficiaries.own(db, customer_id="cus_1", beneficiary_id="ben_ravi")
             assert (payee.account_number, payee.tail) == ("900000000003", "0003")
             assert (await bills.own(db, customer_id="cus_1", bill_id="bil_1")).consumer_number == "0000110001"
             assert (await users.get(db, "usr_2")).username == "usr_2"

@@ -35,33 +35,15 @@ from core.db import Database
 from core.settings import Settings
 from identity import otp
 from identity.actor import Actor
-from identity.delivery import Parcel, Recipient
 from pipelines.banking import AGENT
 from pipelines.base import Json, Means
-from pipelines.teller import LET_ME_READ, TYPE_IT, SpeechMark, Teller
+from pipelines.played import SpeechMark
+from pipelines.teller import LET_ME_READ, TYPE_IT, Teller
 from pipelines.tools import ToolDesk
+from tests.lines import Pigeon
 
 SECRET = "a secret for the tests of the teller, long enough"
 HZ = 24_000
-
-
-class Pigeon:
-    """A delivery that keeps what it was given."""
-
-    def __init__(self) -> None:
-        self.parcels: list[Parcel] = []
-
-    def send(self, parcel: Parcel) -> None:
-        self.parcels.append(parcel)
-
-    def where(self, to: Recipient) -> str:
-        return "your page"
-
-    @property
-    def code(self) -> str:
-        return next(
-            word for word in self.parcels[-1].text.replace(".", " ").split() if word.isdigit() and len(word) == 6
-        )
 
 
 class Voice(FrameProcessor):
@@ -184,7 +166,7 @@ class Line:
     async def heard_out(self) -> None:
         """Wait until the read-back has been played."""
         async with asyncio.timeout(5):
-            while self.teller._open is None or self.teller._open.heard_at is None:
+            while not self.teller.consent_may_follow:
                 await asyncio.sleep(0)
 
     async def transfers(self) -> list[Transfer]:
@@ -196,9 +178,8 @@ class Line:
 
     async def postings(self) -> int:
         async with self.db.reading() as db:
-            lines, _ = await ledger.page(
-                db, account_ids=[a.id for a in await accounts.of_customer(db, self.customer_id)], per_page=100
-            )
+            held = await accounts.of_customer(db, customer_id=self.customer_id)
+            lines, _ = await ledger.page(db, account_ids=[account.id for account in held], per_page=100)
             assert await ledger.check(db) == []
         return sum(
             1 for line in lines if line.kind is PostingKind.TRANSFER and line.at > utc_now() - timedelta(hours=1)
@@ -391,7 +372,7 @@ async def test_two_calls_race_for_the_last_money(line: Line, database: Database)
     await other.open()
     try:
         async with database.transaction() as db:
-            held = await accounts.of_customer(db, line.customer_id)
+            held = await accounts.of_customer(db, customer_id=line.customer_id)
             for account in held:
                 rest = account.balance_minor - (60_000 if account.is_primary else 0)
                 cash = await accounts.house(db, House.CASH, now=utc_now())

@@ -23,8 +23,7 @@ from banking.ledger import PostingKind
 from banking.transfers import DRAFT_LIFE, Factor, Mode, State, Transfer
 from core import webhooks
 from core.db import Database
-from core.errors import Conflict, Invalid, NotFound
-from core.idempotency import KeyReused
+from core.errors import Conflict, Invalid, KeyReused, NotFound
 from core.money import Money
 from core.webhooks import Event
 from identity import audit, mfa
@@ -343,7 +342,7 @@ async def test_somebody_elses_draft_is_not_there(till: Till, john: Person, ravi:
         await till.answer(jane, drafted, "123456")
     async with till.database.reading() as db:
         with pytest.raises(NotFound):
-            await transfers.get_own(db, customer_id=jane.id, transfer_id=drafted.id)
+            await transfers.own(db, customer_id=jane.id, transfer_id=drafted.id)
     assert (await till.now_is(drafted)).state is State.DRAFTED
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from core.money import MINOR_PER_MAJOR, Money
 from core.spoken import (
     hear_digits,
-    hear_money,
     hear_number,
     normalise,
     say_code,
@@ -55,19 +54,6 @@ def test_numbers_can_be_said_in_millions() -> None:
 @given(st.integers(min_value=-(10**9), max_value=10**9), st.booleans())
 def test_a_number_said_is_the_number_heard(value: int, indian: bool) -> None:
     assert hear_number(say_number(value, indian=indian)) == value
-
-
-@given(st.integers(min_value=0, max_value=10**9), currencies)
-def test_an_amount_said_is_the_amount_heard(minor: int, currency: str) -> None:
-    amount = Money(minor, currency)
-    assert hear_money(say_money(amount), currency=currency) == amount
-
-
-@given(st.integers(min_value=0, max_value=10**9), currencies)
-def test_an_amount_written_is_the_amount_heard(minor: int, currency: str) -> None:
-    amount = Money(minor, currency)
-    assert hear_money(str(amount)) == amount
-    assert hear_money(normalise(str(amount)), currency=currency) == amount
 
 
 @given(st.text("0123456789", min_size=1, max_size=20))
@@ -212,62 +198,6 @@ def test_numbers_heard(words: str, value: int) -> None:
 )
 def test_what_is_not_one_whole_number_is_not_guessed(words: str) -> None:
     assert hear_number(words) is None
-
-
-@pytest.mark.parametrize(
-    ("words", "amount"),
-    [
-        ("five hundred and twenty rupees fifty paise", Money(52_050)),
-        ("five hundred and twenty rupees and fifty paise", Money(52_050)),
-        ("fifteen hundred", Money(150_000)),
-        ("two lakh fifty thousand rupees", Money(25_000_000)),
-        ("rupees five hundred only", Money(50_000)),
-        ("rupees five hundred and fifty paise", Money(50_050)),
-        ("₹1,23,456.50", Money(12_345_650)),
-        ("Rs. 500/-", Money(50_000)),
-        ("rs500", Money(50_000)),
-        ("five hundred rupaye", Money(50_000)),
-        ("2.5 lakh rupees", Money(25_000_000)),
-        ("five rupees fifty", Money(550)),
-        ("fifty paise", Money(50)),
-        ("one hundred fifty paise", Money(150)),
-        ("five dollars and one cent", Money(501, "USD")),
-        ("five euros and two cents", Money(502, "EUR")),
-        ("two pounds and one penny", Money(201, "GBP")),
-    ],
-)
-def test_amounts_heard(words: str, amount: Money) -> None:
-    assert hear_money(words) == amount
-
-
-def test_an_unnamed_currency_is_the_one_expected() -> None:
-    assert hear_money("five hundred", currency="USD") == Money(50_000, "USD")
-    assert hear_money("fifty cents", currency="EUR") == Money(50, "EUR")
-    assert hear_money("five hundred rupees", currency="USD") == Money(50_000, "INR")
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "",
-        "rupees",
-        "minus five rupees",
-        "-500",
-        "please send five rupees",
-        "five rupees and five dollars",
-        "five rupees five rupees",
-        "five rupees fifty cents",
-        "five hundred rupees seven hundred paise",
-        "five hundred rupees and",
-        "blah rupees five",
-        "rupees five hundred fifty paise",
-        "500.505",
-        "half rupees fifty paise",
-        "fifty paise five rupees",
-    ],
-)
-def test_what_is_not_one_amount_is_not_guessed(words: str) -> None:
-    assert hear_money(words) is None
 
 
 def test_digits_heard() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from banking.days import add_months, today
+from banking.days import add_months, midnight, today
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from banking.days import add_months, today
 )
 def test_a_day_begins_at_midnight_in_india(moment: datetime, day: date) -> None:
     assert today(moment) == day
+    assert midnight(day) <= moment < midnight(day + timedelta(days=1))
+    assert today(midnight(day)) == day
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 
 from banking import loans, seed, template
 from banking.bills import BillCategory
-from banking.customers import Kyc
 from banking.days import add_months, today
 from banking.ledger import PostingKind
 from banking.loans import Loan
@@ -124,11 +123,6 @@ def test_no_two_demo_customers_share_a_consumer_number_phone_or_document() -> No
     assert len({each.consumer_number for each in demands}) == len(demands)
     assert len({person.phone for person in seed.PEOPLE}) == 5
     assert len({person.kyc.number for person in seed.PEOPLE} | {GUEST_KYC.number}) == 6
-
-
-@pytest.mark.parametrize("kyc", [GUEST_KYC, *(person.kyc for person in seed.PEOPLE)], ids=lambda kyc: kyc.number)
-def test_what_customers_are_known_by_comes_back_from_its_text(kyc: Kyc) -> None:
-    assert Kyc.of_text(kyc.as_text()) == kyc
 
 
 def test_the_words_of_a_line() -> None:

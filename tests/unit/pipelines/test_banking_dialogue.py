@@ -21,6 +21,7 @@ import pytest
 
 from core.spoken import amounts_meant
 from pipelines.banking import AGENT
+from pipelines.banking.phrases import VIEW
 from providers.offline.dialogue import END_CALL, Act, Dialogue
 from providers.offline.everyday import EVERYDAY
 from providers.offline.hearing import Ear, words_of
@@ -1137,3 +1138,7 @@ def test_what_it_cannot_do_is_not_promised(bank: Dialogue, text: str) -> None:
     assert act.calls == ()
     assert "I can't" in act.say
     assert act.intent in ("profile", "standing_order")
+
+
+def test_every_page_that_can_be_shown_can_be_asked_for() -> None:
+    assert set(VIEW.values) == AGENT.views

@@ -1100,7 +1100,7 @@ NOT_WHAT_WAS_SENT = (
 def sent() -> Truth:
     """A call in which five hundred rupees went to Ravi."""
     truth = Truth()
-    truth.committed(Money(500_00), "Ravi, Ravi Kumar")
+    truth.committed(Money(500_00), "Ravi", "Ravi Kumar")
     truth.told("Done. I've sent five hundred rupees to Ravi. Your new balance is nine thousand five hundred rupees.")
     return truth
 
@@ -1136,11 +1136,11 @@ def test_what_claims_nothing_may_be_said_after_an_act_too(sent: Truth, sentence:
 
 
 def test_what_failed_later_is_not_told_as_done(sent: Truth) -> None:
-    sent.failed(Money(500_00), "Ravi, Ravi Kumar")
+    sent.failed(Money(500_00), "Ravi", "Ravi Kumar")
     assert not sent.allows("Done.")
     assert not sent.allows("I've sent five hundred rupees to Ravi.")
     assert not sent.allows("Five hundred rupees have been sent to Ravi.")
-    sent.committed(Money(500_00), "Ravi, Ravi Kumar")
+    sent.committed(Money(500_00), "Ravi", "Ravi Kumar")
     assert sent.allows("I've sent five hundred rupees to Ravi.")
     sent.failed(Money(700_00), "Mom")
     assert not sent.allows("It's done.")
@@ -1150,7 +1150,7 @@ def test_what_failed_later_is_not_told_as_done(sent: Truth) -> None:
 
 def test_a_bill_is_told_by_its_names() -> None:
     truth = Truth()
-    truth.committed(Money(1_280_00), "Tata Power, electricity bill")
+    truth.committed(Money(1_280_00), "Tata Power", "electricity bill")
     assert truth.allows("I've paid your electricity bill.")
     assert truth.allows("Your electricity bill of 1,280 rupees has been paid to Tata Power.")
     assert not truth.allows("I've paid your water bill.")
@@ -1163,7 +1163,7 @@ def test_a_reminder_is_told_as_the_server_told_it() -> None:
     truth.told("I've set a reminder for tomorrow at nine in the morning: pay the rent.")
     assert not truth.allows("Done.")
     assert not truth.allows("Your card is blocked.")
-    truth.committed(None, None)
+    truth.committed(None)
     for sentence in (
         "I've set a reminder for tomorrow at nine in the morning: pay the rent.",
         "Your reminder is set for tomorrow at nine in the morning.",
@@ -1189,7 +1189,7 @@ def test_a_request_is_not_told_as_what_was_requested() -> None:
         "somebody will call you back."
     )
     truth.told(told)
-    truth.committed(None, None)
+    truth.committed(None)
     assert truth.allows(told)
     assert truth.allows("Somebody will call you back.")
     assert not truth.allows("Your card is blocked.")
@@ -1300,11 +1300,11 @@ def test_what_is_said_instead_is_true_and_may_be_said() -> None:
     truth = Truth()
     assert truth.instead() == "To be clear: no money has moved in this call, and nothing has been changed."
     assert truth.allows(truth.instead())
-    truth.committed(None, None)
+    truth.committed(None)
     assert truth.instead() == "To be clear: no money has moved in this call."
     truth.failed(Money(900_00), "Mom")
     assert truth.instead() == "To be clear: no money has moved in this call."
-    truth.committed(Money(500_00), "Ravi, Ravi Kumar")
+    truth.committed(Money(500_00), "Ravi", "Ravi Kumar")
     assert truth.instead() == (
         "To be clear: what has moved in this call is five hundred rupees to Ravi. No other money has moved."
     )
@@ -1321,7 +1321,7 @@ def test_no_text_raises(text: str, who: str) -> None:
     truth = Truth()
     truth.told(text)
     truth.committed(Money(1), who)
-    truth.committed(None, None)
+    truth.committed(None)
     truth.allows(text, asked=text)
     truth.instead()
 

@@ -32,9 +32,9 @@ async function reach(request: Request): Promise<Response> {
   }
 }
 
-/** What is refused there is a password or a code. */
+/** Whether it opens or ends a log-in, so that there is none to renew for it. */
 function isLogin(request: Request): boolean {
-  return /^\/api\/(v1\/)?auth\//.test(new URL(request.url).pathname);
+  return /^\/api\/(v1\/)?auth\/(?!change-password)/.test(new URL(request.url).pathname);
 }
 
 /** The body of a successful answer that must have one. */

@@ -1,3 +1,5 @@
+import { isRecord } from "./guards";
+
 /** An answer of the server that is not a success, or no answer at all (`status` 0). */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -42,8 +44,4 @@ export function retryAfter(headers: Headers, now = Date.now()): number | null {
   if (!value) return null;
   const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - now) / 1000);
   return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

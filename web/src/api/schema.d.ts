@@ -818,6 +818,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Requests
+         * @description What customers have asked for, the newest first.
+         */
+        get: operations["list_requests_api_v1_requests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close Request
+         * @description Mark a request as seen to; again changes nothing.
+         */
+        post: operations["close_request_api_v1_requests__request_id__done_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/transfers": {
         parameters: {
             query?: never;
@@ -1763,7 +1803,7 @@ export interface components {
             left_today_minor: number;
             /**
              * New Payee Minor
-             * @description Most that may go to a payee in its first day
+             * @description Most that may go to payees saved less than a day ago, all together
              */
             new_payee_minor: number;
             /** Per Day Minor */
@@ -1967,6 +2007,12 @@ export interface components {
         PageOut_ReminderOut_: {
             /** Data */
             data: components["schemas"]["ReminderOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[RequestOut] */
+        PageOut_RequestOut_: {
+            /** Data */
+            data: components["schemas"]["RequestOut"][];
             pagination: components["schemas"]["PaginationOut"];
         };
         /** PageOut[TransferOut] */
@@ -2180,6 +2226,44 @@ export interface components {
          * @enum {string}
          */
         Repeats: "none" | "daily" | "weekly" | "monthly";
+        /**
+         * RequestKind
+         * @description What is asked for.
+         * @enum {string}
+         */
+        RequestKind: "block_card" | "person" | "complaint";
+        /**
+         * RequestOut
+         * @description Work for a person at the bank.
+         */
+        RequestOut: {
+            /**
+             * Call Id
+             * @description The call it was asked for in
+             */
+            call_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Customer Id */
+            customer_id: string;
+            /** Customer Name */
+            customer_name: string;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["RequestKind"];
+            /** Note */
+            note: string;
+            state: components["schemas"]["RequestState"];
+        };
+        /**
+         * RequestState
+         * @description Whether somebody still has to see to it.
+         * @enum {string}
+         */
+        RequestState: "open" | "done";
         /**
          * SecondFactorIn
          * @description The code for a log-in's second factor.
@@ -2410,7 +2494,7 @@ export interface components {
             method: "totp" | "code";
             /**
              * Sent To
-             * @description Masked; empty for an authenticator app
+             * @description Masked; "your authenticator app" where that is asked
              */
             sent_to: string;
             /** Tries Left */
@@ -4352,6 +4436,89 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_requests_api_v1_requests_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["RequestState"] | null;
+                kind?: components["schemas"]["RequestKind"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_RequestOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    close_request_api_v1_requests__request_id__done_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestOut"];
+                };
             };
             /** @description Client Error */
             "4XX": {

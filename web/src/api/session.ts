@@ -21,7 +21,7 @@ export const session = {
 
 /** What a log-in page is told by the page that leads to it. */
 export interface LoginState {
-  reason?: "expired" | "left";
+  reason?: "expired" | "left" | "new-password";
   /** The page that was asked for. */
   from?: string;
 }

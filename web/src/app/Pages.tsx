@@ -4,6 +4,7 @@ import { Route, Routes } from "react-router";
 import { AgentsPage } from "../portal/AgentsPage";
 import { CodePage } from "../portal/CodePage";
 import { LoginPage } from "../portal/LoginPage";
+import { PasswordPage } from "../portal/PasswordPage";
 import { PortalLayout } from "../portal/PortalLayout";
 import { NotFoundPage } from "./FaultPages";
 import { Shell } from "./Shell";
@@ -29,6 +30,7 @@ export function Pages() {
           <Route path="after" element={<AfterPage />} />
           <Route path="bank/*" element={<BankPages />} />
           <Route path="profile" element={<ProfilePage />} />
+          <Route path="profile/password" element={<PasswordPage />} />
         </Route>
         <Route path="*" element={<NotFoundPage />} />
       </Route>

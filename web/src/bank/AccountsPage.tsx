@@ -37,7 +37,7 @@ export function AccountsPage() {
         }
       </Listing>
       <DueBills />
-      <Latest />
+      <Latest accounts={accounts.data ?? []} />
     </BankPage>
   );
 }
@@ -96,10 +96,10 @@ function AccountNumber({ account }: { account: Account }) {
 function DueBills() {
   const bills = useQuery(billsQuery);
   const due = bills.data?.filter(({ state }) => state === "due") ?? [];
-  const [first] = due.toSorted((one, other) => one.due_on.localeCompare(other.due_on));
+  const [first] = due;
   if (!first) return null;
   return (
-    <Card withBorder padding="md" radius="lg">
+    <Card withBorder padding="md" px="lg" radius="lg">
       <Group justify="space-between" gap="xs">
         <Text>
           {due.length === 1 ? "One bill is due" : `${due.length} bills are due`}. The next one is {first.biller_name},{" "}
@@ -113,7 +113,7 @@ function DueBills() {
   );
 }
 
-function Latest() {
+function Latest({ accounts }: { accounts: readonly Account[] }) {
   const ledger = useQuery(ledgerQuery({}, 1, 5));
   return (
     <Card withBorder padding="lg" radius="lg" component="section" aria-labelledby="latest">
@@ -127,7 +127,7 @@ function Latest() {
               <Text c="dimmed">Nothing has happened on your accounts yet.</Text>
             ) : (
               <>
-                <Lines lines={data} />
+                <Lines lines={data} accounts={accounts} />
                 <Anchor component={Link} to="/bank/statement" py={8} style={{ alignSelf: "flex-start" }}>
                   See the whole statement
                 </Anchor>

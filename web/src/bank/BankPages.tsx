@@ -1,12 +1,12 @@
-import { NavLink } from "@mantine/core";
+import { Button, Group, NavLink } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
 
-import { NotFoundPage } from "../app/FaultPages";
 import { counted } from "../components/format";
 import { AccountsPage } from "./AccountsPage";
 import { noticesQuery } from "./api";
+import { BankPage } from "./BankPage";
 import classes from "./BankPages.module.css";
 import { BillPage, BillsPage } from "./BillsPage";
 import { LoanPage, LoansPage } from "./LoansPage";
@@ -47,10 +47,22 @@ export default function BankPages() {
           <Route path="loans/:loanId" element={<LoanPage />} />
           <Route path="reminders" element={<RemindersPage />} />
           <Route path="reminders/new" element={<NewReminderPage />} />
-          <Route path="*" element={<NotFoundPage />} />
+          <Route path="*" element={<NoSuchPage />} />
         </Routes>
       </div>
     </div>
+  );
+}
+
+function NoSuchPage() {
+  return (
+    <BankPage title="There is no such page" lead="The address may be mistyped, or the page has moved." narrow>
+      <Group>
+        <Button component={Link} to="/bank/accounts" size="lg">
+          See your accounts
+        </Button>
+      </Group>
+    </BankPage>
   );
 }
 
@@ -81,11 +93,11 @@ function Sections() {
             aria-current={active ? "page" : undefined}
             label={label}
             rightSection={
-              news && (
+              news ? (
                 <span className={classes.news} aria-label={counted(unread, "unread message")}>
                   {unread}
                 </span>
-              )
+              ) : undefined
             }
             classNames={{ root: classes.section, label: classes.sectionLabel }}
           />

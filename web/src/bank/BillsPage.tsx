@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
+import { refusalInWords } from "../api/refusals";
 import { day, heading, money } from "../components/format";
 import { Notice } from "../components/Notice";
 import { accountsQuery, billsQuery, payBill, refreshBank, transferQuery } from "./api";
@@ -14,7 +15,7 @@ import { Listing, Nothing } from "./Listing";
 import { bankDate } from "./period";
 import figure from "./TransferPage.module.css";
 import type { Bill } from "./types";
-import { isUnclear, refusalInWords, unclearOr } from "./words";
+import { isUnclear, unclearOr } from "./words";
 
 export function BillsPage() {
   const bills = useQuery(billsQuery);
@@ -28,10 +29,8 @@ export function BillsPage() {
 }
 
 function Bills({ bills }: { bills: readonly Bill[] }) {
-  const due = bills.filter(({ state }) => state === "due").toSorted((a, b) => a.due_on.localeCompare(b.due_on));
-  const paid = bills
-    .filter(({ state }) => state === "paid")
-    .toSorted((a, b) => (b.paid_at ?? "").localeCompare(a.paid_at ?? ""));
+  const due = bills.filter(({ state }) => state === "due");
+  const paid = bills.filter(({ state }) => state === "paid");
   const [first] = due;
   const total = due.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
   return (
@@ -152,7 +151,7 @@ export function BillPage() {
         if (bill?.state === "due") return <Payment bill={bill} />;
         return (
           <BankPage title={bill ? "This bill is paid" : "There is no such bill"} narrow>
-            <Group gap="sm">
+            <Group gap="sm" className="actions">
               {bill?.paid_by && (
                 <Button component={Link} to={`/bank/transfers/${bill.paid_by}`} size="lg">
                   See the payment
@@ -213,12 +212,13 @@ function Payment({ bill }: { bill: Bill }) {
         <NativeSelect
           label="From"
           size="lg"
+          description={account && `${money(account.available_minor, account.currency)} can be spent.`}
           value={account?.id ?? ""}
           onChange={(event) => setChosen(event.currentTarget.value)}
           error={short && "There is not enough money on this account."}
           data={usable.map((each) => ({
             value: each.id,
-            label: `${each.name} ${each.number_masked}, ${money(each.available_minor, each.currency)}`,
+            label: `${each.name} ${each.number_masked}`,
           }))}
         />
       ) : (

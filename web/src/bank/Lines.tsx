@@ -6,7 +6,7 @@ import type { Account, LedgerLine } from "./types";
 
 /** Lines of a statement; on a phone the smaller columns stand below the larger. */
 export function Lines({ lines, accounts }: { lines: readonly LedgerLine[]; accounts?: readonly Account[] }) {
-  const names = new Map(accounts?.map(({ id, name }) => [id, name]));
+  const names = new Map(accounts?.map(({ id, name }) => [id, name.replace(/ account$/, "")]));
   const several = new Set(lines.map(({ account_id }) => account_id)).size > 1;
   const detailOf = (line: LedgerLine) =>
     [several && names.get(line.account_id), line.category && heading(line.category)].filter(Boolean).join(" · ");

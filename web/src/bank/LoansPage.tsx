@@ -126,7 +126,7 @@ function Schedule({ loan }: { loan: Loan }) {
                     <Table.Tr key={each.n} data-next={each.n === next + 1 || undefined}>
                       <Table.Td>
                         {day(each.due_on)}
-                        <Text component="span" display="block" fz="sm" className={classes.state}>
+                        <Text component="span" fz="sm" className={classes.state}>
                           {each.paid && <IconCheck size={16} aria-hidden />}
                           {each.paid ? "Paid" : each.n === next + 1 ? "Next" : `No. ${each.n}`}
                         </Text>

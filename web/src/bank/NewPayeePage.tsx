@@ -4,12 +4,12 @@ import { useRef, useState, type FormEvent } from "react";
 import { Link, useNavigate } from "react-router";
 
 import { ApiError } from "../api/errors";
+import { refusalInWords } from "../api/refusals";
 import { Notice } from "../components/Notice";
 import { addPayee, refreshBank } from "./api";
 import { BankPage } from "./BankPage";
 import { accountNumberFault, compactCode, ifscFault, nameFault } from "./entry";
 import type { NewPayee } from "./types";
-import { refusalInWords } from "./words";
 
 const EMPTY = { name: "", nickname: "", number: "", again: "", ifsc: "" };
 type Field = keyof typeof EMPTY;
@@ -21,8 +21,8 @@ const FIELD_OF: Record<string, Field> = { nickname_taken: "nickname", bad_ifsc: 
 export function NewPayeePage() {
   const [values, setValues] = useState(EMPTY);
   const [elsewhere, setElsewhere] = useState(true);
-  /** Faults are told for what has been left, and for everything once it was sent. */
-  const [left, setLeft] = useState<ReadonlySet<Field>>(new Set());
+  /** Faults are told once it was sent: told any sooner, they would push the button away from under the finger. */
+  const [sent, setSent] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const navigate = useNavigate();
   const queryClient = useQueryClient();
@@ -45,7 +45,7 @@ export function NewPayeePage() {
   const refused = adding.error instanceof ApiError ? FIELD_OF[adding.error.code] : undefined;
 
   function field(name: Field) {
-    const told = (left.has(name) && faults[name]) || (refused === name && refusalInWords(adding.error));
+    const told = (sent && faults[name]) || (refused === name && refusalInWords(adding.error));
     return {
       name,
       size: "lg",
@@ -57,13 +57,12 @@ export function NewPayeePage() {
         setValues((before) => ({ ...before, [name]: value }));
         if (refused === name) adding.reset();
       },
-      onBlur: () => values[name] && setLeft((before) => new Set(before).add(name)),
     };
   }
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    setLeft(new Set(FIELDS));
+    setSent(true);
     const wrong = FIELDS.find((name) => faults[name]);
     if (wrong) return form.current?.querySelector<HTMLInputElement>(`[name="${wrong}"]`)?.focus();
     adding.mutate({
@@ -123,7 +122,7 @@ export function NewPayeePage() {
             />
           )}
           {adding.error && !refused && <Notice trouble>{refusalInWords(adding.error)}</Notice>}
-          <Group gap="sm">
+          <Group gap="sm" className="actions">
             <Button type="submit" size="lg" loading={adding.isPending}>
               Add this payee
             </Button>

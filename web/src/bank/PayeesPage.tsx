@@ -3,12 +3,12 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "react-router";
 
+import { refusalInWords } from "../api/refusals";
 import { Notice } from "../components/Notice";
 import { payeesQuery, refreshBank, removePayee } from "./api";
 import { BankPage } from "./BankPage";
 import { Listing, Nothing } from "./Listing";
 import type { Payee } from "./types";
-import { refusalInWords } from "./words";
 
 const ADD = (
   <Button component={Link} to="/bank/payees/new" size="lg">
@@ -120,7 +120,7 @@ function RemoveDialog({ payee, close }: { payee: Payee | null; close: () => void
             on your statement.
           </Text>
           {removal.error && <Notice trouble>{refusalInWords(removal.error)}</Notice>}
-          <Group gap="sm">
+          <Group gap="sm" className="actions">
             <Button color="red.9" size="lg" loading={removal.isPending} onClick={() => removal.mutate(payee.id)}>
               Remove
             </Button>

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 import { Link, useNavigate } from "react-router";
 
+import { refusalInWords } from "../api/refusals";
 import { dayAndTime } from "../components/format";
 import { Notice } from "../components/Notice";
 import { addReminder, cancelReminder, refreshBank, remindersQuery } from "./api";
@@ -11,7 +12,6 @@ import { Listing, Nothing } from "./Listing";
 import { AllNotices } from "./Notices";
 import classes from "./Notices.module.css";
 import type { Reminder, Repeats } from "./types";
-import { refusalInWords } from "./words";
 
 const REPEATS: Record<Repeats, string> = {
   none: "Once",
@@ -38,11 +38,9 @@ export function RemindersPage() {
             </Nothing>
           ) : (
             <ul className={classes.list}>
-              {list
-                .toSorted((one, other) => Date.parse(one.due_at) - Date.parse(other.due_at))
-                .map((reminder) => (
-                  <ReminderRow key={reminder.id} reminder={reminder} />
-                ))}
+              {list.map((reminder) => (
+                <ReminderRow key={reminder.id} reminder={reminder} />
+              ))}
             </ul>
           )
         }
@@ -171,7 +169,7 @@ export function NewReminderPage() {
             data={Object.entries(REPEATS).map(([value, label]) => ({ value, label }))}
           />
           {adding.error && <Notice trouble>{refusalInWords(adding.error)}</Notice>}
-          <Group gap="sm">
+          <Group gap="sm" className="actions">
             <Button type="submit" size="lg" loading={adding.isPending}>
               Add this reminder
             </Button>

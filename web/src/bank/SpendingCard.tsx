@@ -32,7 +32,8 @@ export function SpendingCard({ span, category, choose }: SpendingCardProps) {
             <div aria-busy={spending.isPlaceholderData}>
               {count > 0 ? (
                 <Text className="figures">
-                  <span className={classes.total}>{money(total_minor, currency)}</span> in {counted(count, "payment")}
+                  <span className={classes.total}>{money(total_minor, currency)}</span>{" "}
+                  <span className={classes.count}>in {counted(count, "payment")}</span>
                 </Text>
               ) : (
                 <Text c="dimmed">Nothing was spent in this time.</Text>

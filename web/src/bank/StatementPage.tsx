@@ -204,7 +204,7 @@ function Filters({ choice, choose, accounts }: FiltersProps) {
         size="md"
         maxLength={100}
         value={text}
-        placeholder="Name or purpose"
+        placeholder="Such as rent"
         onChange={(event) => {
           setText(event.currentTarget.value);
           search(event.currentTarget.value);

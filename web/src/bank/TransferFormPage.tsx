@@ -3,6 +3,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
+import { ApiError } from "../api/errors";
+import { refusalInWords } from "../api/refusals";
 import { money } from "../components/format";
 import { Notice } from "../components/Notice";
 import { accountsQuery, draftTransfer, limitsQuery, payeesQuery, transferQuery, transfersQuery } from "./api";
@@ -11,7 +13,6 @@ import { newKey, parseRupees } from "./entry";
 import { Listing, Nothing } from "./Listing";
 import { TransferList } from "./TransferList";
 import type { Account, Limits, NewTransfer, Payee } from "./types";
-import { refusalInWords } from "./words";
 
 /** Whom, how much: this makes a draft. What will happen is shown, and agreed to, on the next page. */
 export function TransferFormPage() {
@@ -81,6 +82,8 @@ function TransferForm({ payees, accounts }: { payees: readonly Payee[]; accounts
     },
   });
 
+  const badNote = drafting.error instanceof ApiError && drafting.error.code === "bad_note";
+
   function submit(event: FormEvent) {
     event.preventDefault();
     setSent(true);
@@ -131,11 +134,12 @@ function TransferForm({ payees, accounts }: { payees: readonly Payee[]; accounts
           <NativeSelect
             label="From"
             size="lg"
+            description={account && `${money(account.available_minor, account.currency)} can be spent.`}
             value={accountId}
             onChange={(event) => setAccountId(event.currentTarget.value)}
             data={usable.map((each) => ({
               value: each.id,
-              label: `${each.name} ${each.number_masked}, ${money(each.available_minor, each.currency)}`,
+              label: `${each.name} ${each.number_masked}`,
             }))}
           />
         )}
@@ -154,11 +158,12 @@ function TransferForm({ payees, accounts }: { payees: readonly Payee[]; accounts
         )}
         <TextInput
           label="Note"
-          description="Optional; it is shown on your statement."
+          description="Optional. It is kept with this transfer."
           size="lg"
-          maxLength={64}
+          maxLength={80}
           value={note}
           onChange={(event) => setNote(event.currentTarget.value)}
+          error={badNote && refusalInWords(drafting.error)}
         />
         {payee?.is_new && limits && (
           <Notice>
@@ -166,7 +171,7 @@ function TransferForm({ payees, accounts }: { payees: readonly Payee[]; accounts
             {money(limits.new_payee_minor, limits.currency)} can be sent to new payees.
           </Notice>
         )}
-        {drafting.error && <Notice trouble>{refusalInWords(drafting.error)}</Notice>}
+        {drafting.error && !badNote && <Notice trouble>{refusalInWords(drafting.error)}</Notice>}
         <Button type="submit" size="lg" h={60} loading={drafting.isPending}>
           Continue
         </Button>

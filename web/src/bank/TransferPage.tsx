@@ -1,5 +1,5 @@
 import { Button, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
-import { IconCircleCheck, IconCircleMinus, IconCircleX, IconClock } from "@tabler/icons-react";
+import { IconCircleCheck, IconCircleMinus, IconCircleX } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { Link, useParams } from "react-router";
@@ -22,11 +22,7 @@ import { MODES, outcome, recipient, unclearOr } from "./words";
 /** One transfer as it stands: to be agreed to, waiting for its code, or over. Always what the server's record says. */
 export function TransferPage() {
   const { transferId = "" } = useParams();
-  const transfer = useQuery({
-    ...transferQuery(transferId),
-    // One that is still being carried out is looked at until it is over.
-    refetchInterval: ({ state }) => (state.data?.state === "confirmed" ? 1_000 : false),
-  });
+  const transfer = useQuery(transferQuery(transferId));
   if (transfer.error instanceof ApiError && transfer.error.status === 404) {
     return (
       <BankPage title="There is no such transfer" lead="It may belong to another log-in." narrow>
@@ -147,13 +143,7 @@ function Result({ transfer }: { transfer: Transfer }) {
   const { title, words } = outcome(transfer);
   const moved = transfer.state === "posted";
   const refused = transfer.state === "failed";
-  const Icon = moved
-    ? IconCircleCheck
-    : refused
-      ? IconCircleX
-      : transfer.state === "confirmed"
-        ? IconClock
-        : IconCircleMinus;
+  const Icon = moved ? IconCircleCheck : refused ? IconCircleX : IconCircleMinus;
   return (
     <>
       <div className={classes.outcome} role="status">
@@ -161,7 +151,7 @@ function Result({ transfer }: { transfer: Transfer }) {
         <PageTitle lead={words}>{title}</PageTitle>
       </div>
       <Details transfer={transfer} />
-      <Group gap="sm">
+      <Group gap="sm" className="actions">
         {moved ? (
           <Button component={Link} to="/bank/statement" size="lg">
             See the statement

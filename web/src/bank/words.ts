@@ -1,4 +1,5 @@
 import { ApiError } from "../api/errors";
+import { refusalInWords } from "../api/refusals";
 import { money } from "../components/format";
 import type { Transfer } from "./types";
 
@@ -29,18 +30,15 @@ export function outcome(transfer: Transfer): Outcome {
       return { title: `Not sent: ${sum}`, words: "It was not confirmed in time. No money has moved." };
     case "failed":
       return { title: `Not sent: ${sum}`, words: `${failure?.message ?? "It was refused."} No money has moved.` };
-    case "confirmed":
-      return { title: `Being sent: ${sum}`, words: "This takes a moment. Nothing is done twice." };
     case "challenged":
       return { title: `Waiting for your code: ${sum}`, words: "No money moves until the code is entered." };
-    case "drafted":
+    default: // drafted: `confirmed` is never seen outside the transaction that executes it
       return { title: `Waiting for your yes: ${sum}`, words: "No money moves until you confirm." };
   }
 }
 
-const STATES: Record<Transfer["state"], string> = {
+const STATES: Partial<Record<Transfer["state"], string>> = {
   drafted: "Waiting for your yes",
-  confirmed: "Being sent",
   challenged: "Waiting for your code",
   posted: "Sent",
   declined: "Not sent: declined",
@@ -49,7 +47,7 @@ const STATES: Record<Transfer["state"], string> = {
 };
 
 export function stateInWords({ state, bill }: Transfer): string {
-  return state === "posted" && bill ? "Paid" : STATES[state];
+  return state === "posted" && bill ? "Paid" : (STATES[state] ?? "");
 }
 
 export const MODES: Record<Transfer["mode"], string> = {
@@ -59,16 +57,7 @@ export const MODES: Record<Transfer["mode"], string> = {
   BILL: "Bill payment",
 };
 
-/** Why a wish was not carried out, for the one who wished it. */
-export function refusalInWords(error: unknown): string {
-  if (!(error instanceof ApiError)) return "Something went wrong. Please try again.";
-  if (error.status === 0) return "The server cannot be reached. Check that you are online, then try again.";
-  if (error.status === 429) return "Too many requests in a short time. Wait a moment, then try again.";
-  if (error.status >= 500) return "Something went wrong on our side. Try again in a moment.";
-  return error.message || "That was refused. Check what you entered, then try again.";
-}
-
-/** The same for an act that moves money: one whose answer did not arrive may have been carried out. */
+/** Why an act that moves money was refused; one whose answer did not arrive may have been carried out. */
 export function unclearOr(error: unknown): string {
   return isUnclear(error)
     ? "We cannot tell yet whether this went through. Try again: nothing is ever done twice."

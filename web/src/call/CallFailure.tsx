@@ -2,8 +2,9 @@ import { Button, Stack, Text } from "@mantine/core";
 import { useInterval } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 
+import { waitInWords } from "../api/refusals";
 import { Page, PageTitle } from "../components/Page";
-import { waitInWords, type Failure, type Remedy } from "./failures";
+import type { Failure, Remedy } from "./failures";
 
 const LABELS: Record<Remedy, string> = {
   retry: "Try again",

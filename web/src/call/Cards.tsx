@@ -12,7 +12,7 @@ export function CallAside({ cards, acts }: { cards: readonly Card[]; acts: Acts 
   return (
     <aside className={classes.aside} aria-label="What this call is about" tabIndex={0}>
       <Stack gap="md">
-        {acts.draft && <DraftCard key={acts.draft.id} draft={acts.draft} />}
+        {acts.draft && <DraftCard key={acts.draft.id} draft={acts.draft} coded={acts.code !== null} />}
         {acts.done.map((done) => (
           <DoneCard key={done.id} done={done} />
         ))}

@@ -28,14 +28,15 @@ export function DockedCall({ call, state }: { call: LiveCall; state: CallState }
 }
 
 function Going({ call, state }: { call: LiveCall; state: CallState }) {
-  const { draft, done } = state.acts;
+  const { draft, code, done } = state.acts;
   const [latest] = done;
   return (
     <>
       {!draft && latest && <JustDone key={latest.id} done={latest} />}
       {draft && (
         <Text className={classes.draft} role="status">
-          Waiting for your yes: <strong className="figures">{money(draft.amount_minor, draft.currency)}</strong> to{" "}
+          Waiting for your {code ? "code" : "yes"}:{" "}
+          <strong className="figures">{money(draft.amount_minor, draft.currency)}</strong> to{" "}
           <strong>{draft.payee}</strong>
           {draft.payee_detail && `, ${draft.payee_detail}`}
         </Text>

@@ -7,22 +7,23 @@ import { useSecondsLeft } from "../components/useSecondsLeft";
 import type { Done, Draft } from "./acts";
 import classes from "./DraftCard.module.css";
 
-/** What waits for the caller's yes, as it stands in the bank's books. */
-export function DraftCard({ draft }: { draft: Draft }) {
+/** What waits for the caller's yes, or after it for their code, as it stands in the bank's books. */
+export function DraftCard({ draft, coded }: { draft: Draft; coded: boolean }) {
   const left = useSecondsLeft(draft.expires_at);
+  const state = `Waiting for your ${coded ? "code" : "yes"}`;
   return (
-    <Card withBorder padding="md" radius="lg" className={classes.draft} role="status" aria-label="Waiting for your yes">
+    <Card withBorder padding="md" radius="lg" className={classes.draft} role="status" aria-label={state}>
       <Title order={2} className={classes.state}>
-        <IconHourglass size={20} aria-hidden /> Waiting for your yes
+        <IconHourglass size={20} aria-hidden /> {state}
       </Title>
       <Amount minor={draft.amount_minor} currency={draft.currency} />
       <Text className={classes.payee}>to {draft.payee}</Text>
       {draft.payee_detail && <Text className={`figures ${classes.detail}`}>{draft.payee_detail}</Text>}
       {draft.account && <Text c="dimmed">from {accountInWords(draft.account)}</Text>}
       <Text c="dimmed" mt={4}>
-        Say yes or no. No money moves before that.
+        {coded ? "Type it on the keypad." : "Say yes or no."} No money moves before that.
       </Text>
-      {left > 0 && (
+      {left > 0 && !coded && (
         <Text c="dimmed" fz="sm" className="figures" aria-hidden>
           Waits for {duration(left * 1000)}
         </Text>

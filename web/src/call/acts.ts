@@ -1,5 +1,7 @@
 /** What a call does with money and asks of its caller, as the server tells the page. Pure: unknown shapes are let pass. */
 
+import { isCurrency, isRecord } from "../api/guards";
+
 /** Something that waits for the caller's yes. */
 export interface Draft {
   id: string;
@@ -165,14 +167,6 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function isCurrency(value: unknown): value is string {
-  return typeof value === "string" && /^[A-Z]{3}$/.test(value);
-}
-
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

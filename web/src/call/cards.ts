@@ -1,3 +1,4 @@
+import { isCurrency, isRecord } from "../api/guards";
 import { day, dayAndTime, heading } from "../components/format";
 
 /** What a call touches, as the server shows it beside the conversation. */
@@ -47,6 +48,7 @@ export function withCard(cards: readonly Card[], card: Card): Card[] {
   return [card, ...cards.filter((other) => other.kind !== card.kind || other.account !== card.account)];
 }
 
+type Item = Record<string, unknown>;
 type Line = ListCard["lines"][number];
 
 /** How one line of each kind of list is read; null for one that is not understood. */
@@ -135,14 +137,4 @@ function isLine(line: unknown): line is TransactionsCard["lines"][number] {
     Number.isSafeInteger(line["amount_minor"]) &&
     Number.isSafeInteger(line["balance_after_minor"])
   );
-}
-
-function isCurrency(value: unknown): value is string {
-  return typeof value === "string" && /^[A-Z]{3}$/.test(value);
-}
-
-type Item = Record<string, unknown>;
-
-function isRecord(value: unknown): value is Item {
-  return typeof value === "object" && value !== null;
 }

@@ -1,4 +1,5 @@
 import { ApiError } from "../api/errors";
+import { refusalInWords } from "../api/refusals";
 
 /** What a person can do about something that went wrong. */
 export type Remedy = "retry" | "type-instead" | "choose-agent" | "enter-code" | "log-in" | "call-again";
@@ -95,37 +96,6 @@ export function callFailure(error: unknown): Failure {
         retryAfterS: error.retryAfterS ?? DEFAULT_WAIT_S,
       };
     default:
-      return {
-        ...connectionFailed,
-        advice:
-          error.status < 500 && error.message
-            ? error.message
-            : "Something went wrong on our side. Try again in a moment.",
-      };
+      return { ...connectionFailed, advice: refusalInWords(error) };
   }
-}
-
-/** Why a code was not accepted, and what to do. */
-export function loginFailure(error: unknown): string {
-  if (!(error instanceof ApiError)) return "Something went wrong. Please try again.";
-  switch (error.status) {
-    case 0:
-      return "The server cannot be reached. Check that you are online, then try again.";
-    case 401:
-    case 403:
-      return "This code does not work. Check it for a typing slip; if it is right, it has expired or been used up: ask for a new one.";
-    case 422:
-      return "That does not look like a code. Enter it exactly as you were given it.";
-    case 429:
-      return `Too many tries. Wait ${waitInWords(error.retryAfterS ?? 60)}, then try again.`;
-    default:
-      return "Something went wrong on our side. Try again in a moment.";
-  }
-}
-
-/** "20 seconds", "2 minutes". */
-export function waitInWords(seconds: number): string {
-  const [count, unit] =
-    seconds < 90 ? [Math.max(1, Math.round(seconds)), "second"] : [Math.ceil(seconds / 60), "minute"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }

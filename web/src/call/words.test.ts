@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { ApiError, retryAfter } from "../api/errors";
 import { ending } from "./end-reasons";
-import { callFailure, connectionFailed, loginFailure, waitInWords } from "./failures";
+import { callFailure, connectionFailed } from "./failures";
 import { judge, qualityInWords, sampleOf } from "./quality";
 
 describe("a call that cannot start", () => {
@@ -37,25 +37,6 @@ describe("a call that cannot start", () => {
     expect(callFailure(new ApiError(418, "teapot", "")).advice).not.toBe("");
     expect(connectionFailed.advice).not.toBe("");
   });
-});
-
-describe("a code that is refused", () => {
-  test("says what to do, without telling which kind of bad code it is", () => {
-    expect(loginFailure(new ApiError(401, "code_refused", ""))).toMatch(/ask for a new one/);
-    expect(loginFailure(new ApiError(429, "too_many_attempts", "", 45))).toMatch(/Wait 45 seconds/);
-    expect(loginFailure(ApiError.unreachable())).toMatch(/online/);
-  });
-});
-
-test("waits in words", () => {
-  expect([0, 1, 12, 89, 90, 125].map(waitInWords)).toEqual([
-    "1 second",
-    "1 second",
-    "12 seconds",
-    "89 seconds",
-    "2 minutes",
-    "3 minutes",
-  ]);
 });
 
 test("Retry-After comes as seconds or as a date, or as nonsense", () => {

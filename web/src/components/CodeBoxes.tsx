@@ -1,5 +1,7 @@
-import { Box, Button, PinInput, Stack, Text } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { useEffect, useId, useRef, useState, type ClipboardEvent, type FormEvent } from "react";
+
+import { CodeInput, pastedCode } from "./CodeInput";
 
 interface CodeBoxesProps {
   label: string;
@@ -14,9 +16,7 @@ interface CodeBoxesProps {
   submit: (code: string) => void;
 }
 
-const digitsOf = (text: string) => text.replaceAll(/[\s\-–—._]/g, "");
-
-/** A box for each character of a code: typed, or pasted as it came; whole codes are handed in by themselves. */
+/** A form of nothing but a code: typed, or pasted as it came; whole codes are handed in by themselves. */
 export function CodeBoxes({
   label,
   length,
@@ -24,7 +24,7 @@ export function CodeBoxes({
   inputMode = "numeric",
   busy,
   fault,
-  clean = digitsOf,
+  clean,
   submit,
 }: CodeBoxesProps) {
   const [code, setCode] = useState("");
@@ -41,65 +41,47 @@ export function CodeBoxes({
     if (fault && !busy) boxes.current?.querySelector("input")?.focus();
   }, [fault, busy]);
 
-  function handIn(value: string) {
+  function enter(next: string) {
+    const value = next.toUpperCase().slice(0, length);
     setCode(value);
-    if (value.length === length && !busy) submit(value);
+    if (value.length === length && value !== code && !busy) submit(value);
   }
 
   function send(event: FormEvent) {
     event.preventDefault();
-    if (code.length === length) handIn(code);
-    else boxes.current?.querySelectorAll("input")[code.length]?.focus();
+    if (code.length < length) boxes.current?.querySelectorAll("input")[code.length]?.focus();
+    else if (!busy) submit(code);
   }
 
-  // Codes are copied with spaces, dashes and line ends around them.
   function paste(event: ClipboardEvent) {
-    const pasted = clean(event.clipboardData.getData("text")).slice(0, length);
-    if (!pasted) return;
-    event.preventDefault();
-    event.stopPropagation();
-    handIn(pasted);
+    const pasted = pastedCode(event, clean);
+    if (pasted) enter(pasted);
   }
 
   return (
-    <form onSubmit={send}>
+    <form onSubmit={send} onPasteCapture={paste}>
       <Stack gap="md">
-        <Box
-          ref={boxes}
-          onPasteCapture={paste}
-          role="group"
-          aria-labelledby={`${id}-label`}
-          aria-describedby={`${id}-fault`}
-        >
+        <div>
           <Text component="p" id={`${id}-label`} fw={600} mb="xs">
             {label}
           </Text>
-          <PinInput
-            key={length}
+          <CodeInput
+            ref={boxes}
             length={length}
+            boxLabel="Code character"
             type={type}
             inputMode={inputMode}
-            size="xl"
-            gap={length > 6 ? 6 : "xs"}
-            placeholder=""
-            ariaLabel="Code character"
-            autoFocus
-            oneTimeCode
             value={code}
-            onChange={(value) => setCode(value.toUpperCase())}
-            onComplete={(value) => handIn(value.toUpperCase())}
-            error={fault !== ""}
+            change={enter}
+            wrong={fault !== ""}
             readOnly={busy}
-            styles={{
-              root: { display: "grid", gridTemplateColumns: `repeat(${length}, minmax(0, 1fr))` },
-              pinInput: { width: "100%" },
-              input: { width: "100%", fontVariantNumeric: "tabular-nums", fontWeight: 600 },
-            }}
+            aria-labelledby={`${id}-label`}
+            aria-describedby={`${id}-fault`}
           />
           <Text id={`${id}-fault`} role="alert" c="var(--mantine-color-error)" mt="sm" mih="3em" lh={1.5}>
             {fault}
           </Text>
-        </Box>
+        </div>
         <Button type="submit" size="lg" fullWidth loading={busy}>
           Continue
         </Button>

@@ -1,8 +1,9 @@
-import { Box, Button, PinInput, Text, VisuallyHidden } from "@mantine/core";
+import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { IconBackspace } from "@tabler/icons-react";
 import { useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 
 import classes from "./CodePad.module.css";
+import { CodeInput, pastedCode } from "./CodeInput";
 import { counted, duration } from "./format";
 import { useSecondsLeft } from "./useSecondsLeft";
 
@@ -53,38 +54,26 @@ export function CodePad({ length, triesLeft, expiresAt, submit, cancel, cancelWo
   }
 
   function paste(event: ClipboardEvent) {
-    const pasted = event.clipboardData.getData("text").replaceAll(/[\s\-–—.]/g, "");
-    event.preventDefault();
-    event.stopPropagation();
-    if (/^\d+$/.test(pasted)) enter(pasted);
+    const pasted = pastedCode(event);
+    if (pasted) enter(pasted);
   }
 
   return (
     <div onKeyDown={keyDown} onPasteCapture={paste} className={classes.pad}>
-      <Box ref={boxes} role="group" aria-label={`Code, ${length} digits`} aria-describedby="code-pad-state">
-        <PinInput
-          length={length}
-          type="number"
-          mask
-          oneTimeCode
-          // The keys below take the place of the screen's own.
-          inputMode="none"
-          size="xl"
-          gap="xs"
-          placeholder=""
-          ariaLabel="Code digit"
-          autoFocus
-          value={code}
-          onChange={enter}
-          error={fault !== null}
-          readOnly={checking}
-          styles={{
-            root: { display: "grid", gridTemplateColumns: `repeat(${length}, minmax(0, 1fr))` },
-            pinInput: { width: "100%" },
-            input: { width: "100%", fontWeight: 600 },
-          }}
-        />
-      </Box>
+      <CodeInput
+        ref={boxes}
+        length={length}
+        boxLabel="Code digit"
+        // The keys below take the place of the screen's own.
+        inputMode="none"
+        hidden
+        value={code}
+        change={enter}
+        wrong={fault !== null}
+        readOnly={checking}
+        aria-label={`Code, ${length} digits`}
+        aria-describedby="code-pad-state"
+      />
       <div id="code-pad-state" className={classes.state}>
         <Text component="span" role="alert" c="var(--mantine-color-error)">
           {fault}

@@ -34,7 +34,7 @@ export default function AfterPage() {
   return (
     <Page size={760}>
       <PageTitle lead={explanation}>{title}</PageTitle>
-      <Group gap="sm">
+      <Group gap="sm" className="actions">
         {!usedUp && (
           <Button component={Link} to={`/agents/${encodeURIComponent(call.agent.id)}/ready`} size="lg">
             Call again

@@ -32,7 +32,7 @@ export function AgentsPage() {
       )}
       {me.offline_speech && !usedUp && <OfflineSpeechNotice />}
       {agents.isPending && <CardsLoading />}
-      {agents.isError && <LoadFault what="the assistants" retry={agents.refetch} />}
+      {agents.isError && <LoadFault what="the assistants" retry={agents.refetch} error={agents.error} />}
       {agents.data?.length === 0 && (
         <Notice title="No assistant is switched on">
           Come back a little later, or tell the person who gave you the code.

@@ -5,11 +5,10 @@ import { Link, Navigate, useLocation, useNavigate } from "react-router";
 import { api } from "../api/client";
 import { portalQuery } from "../api/queries";
 import { session, type LoginState } from "../api/session";
-import { loginFailure } from "../call/failures";
 import { CodeBoxes } from "../components/CodeBoxes";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
-import { cleanCode, codeShape } from "./code";
+import { cleanCode, codeRefusal, codeShape } from "./code";
 
 export function CodePage() {
   const portal = useQuery(portalQuery);
@@ -43,7 +42,7 @@ export function CodePage() {
         inputMode={shape.inputMode}
         clean={(text) => cleanCode(text, shape)}
         busy={login.isPending}
-        fault={login.error ? loginFailure(login.error) : ""}
+        fault={login.error ? codeRefusal(login.error) : ""}
         submit={login.mutate}
       />
       <Text c="dimmed">

@@ -3,12 +3,13 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 import { Link, Navigate, useLocation, useNavigate } from "react-router";
 
+import { refusalInWords } from "../api/refusals";
 import { session, type LoginState } from "../api/session";
 import { CodeBoxes } from "../components/CodeBoxes";
 import { whereIsTheCode } from "../components/second-factor";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
-import { giveSecondFactor, logIn, refusedLogin, type Challenge } from "./login";
+import { giveSecondFactor, logIn, type Challenge } from "./login";
 
 /** The door of customers of the bank: a password, then a code where their account asks for one. */
 export function LoginPage() {
@@ -72,6 +73,11 @@ function Password({ reason, entered, challenged }: PasswordProps) {
       {reason === "expired" && !login.error && (
         <Notice title="You have been logged out">Your session has ended. Log in again to go on.</Notice>
       )}
+      {reason === "new-password" && !login.error && (
+        <Notice title="Your password is changed">
+          Log in with the new one. Every other browser is logged out too.
+        </Notice>
+      )}
       <form onSubmit={submit} noValidate>
         <Stack gap="md">
           <TextInput
@@ -99,7 +105,7 @@ function Password({ reason, entered, challenged }: PasswordProps) {
             visibilityToggleButtonProps={{ "aria-label": "Show the password" }}
           />
           <Text role="alert" c="var(--mantine-color-error)" mih="1.5em">
-            {login.error ? refusedLogin(login.error) : ""}
+            {login.error ? refusalInWords(login.error) : ""}
           </Text>
           <Button type="submit" size="lg" fullWidth loading={login.isPending}>
             Log in
@@ -134,7 +140,7 @@ function SecondFactor({ challenge, entered, restart }: SecondFactorProps) {
         label={`Your ${challenge.length}-digit code`}
         length={challenge.length}
         busy={token.isPending}
-        fault={token.error ? refusedLogin(token.error) : ""}
+        fault={token.error ? refusalInWords(token.error) : ""}
         submit={token.mutate}
       />
       <Anchor component="button" type="button" onClick={restart} ta="left">

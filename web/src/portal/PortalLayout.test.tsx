@@ -212,3 +212,34 @@ test.each([
   await screen.findByText(`At ${door}`);
   expect(session.kind).toBeNull();
 });
+
+test("an administrator is told whom the pages are for, and keeps a profile and a way out", async () => {
+  session.begin("customer");
+  const admin = { body: { ...guest.body, id: "usr_1", role: "admin" } };
+  const asked = open("/bank/bills", { "GET /api/v1/me": [admin], "POST /api/v1/auth/logout": [{ status: 204 }] });
+  await screen.findByRole("heading", { name: "You are logged in as an administrator" });
+  expect(screen.queryByRole("link", { name: "My bank" })).toBeNull();
+  expect(screen.getByRole("link", { name: "Your profile" }).getAttribute("href")).toBe("/profile");
+  await userEvent.click(screen.getByRole("button", { name: "Log out" }));
+  await screen.findByText("At /login");
+  expect(asked.at(-1)?.path).toBe("/api/v1/auth/logout");
+});
+
+test("whoever has a password that was given out is asked for one of their own before anything else", async () => {
+  session.begin("customer");
+  const asked = open("/bank/bills", {
+    "GET /api/v1/me": [refusal(403, "password_change_required", "Change your password first.")],
+    "PUT /api/v1/auth/change-password": [{ body: { message: "Password changed successfully" } }],
+  });
+  await screen.findByRole("heading", { name: "Choose a password of your own" });
+  await userEvent.type(screen.getByLabelText("Current password"), "given out");
+  await userEvent.type(screen.getByLabelText("New password"), "short");
+  await userEvent.click(screen.getByRole("button", { name: "Change the password" }));
+  expect(screen.getByText("Use at least 8 characters.")).toBeTruthy();
+  await userEvent.type(screen.getByLabelText("New password"), " but longer");
+  await userEvent.type(screen.getByLabelText("New password again"), "short but longer");
+  await userEvent.click(screen.getByRole("button", { name: "Change the password" }));
+  await screen.findByText("At /login");
+  expect(asked.at(-1)?.body).toEqual({ current_password: "given out", new_password: "short but longer" });
+  expect(session.kind).toBeNull();
+});

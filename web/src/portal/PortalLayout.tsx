@@ -1,4 +1,4 @@
-import { Button, Center, Loader } from "@mantine/core";
+import { Button, Center, Group, Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, Navigate, Outlet, useLocation, useMatch, useNavigate } from "react-router";
@@ -10,9 +10,10 @@ import { session, type LoginState } from "../api/session";
 import type { LiveCall } from "../call/live-call";
 import { Microphone } from "../call/microphone";
 import { LoadFault } from "../components/LoadFault";
-import { Page } from "../components/Page";
+import { Page, PageTitle } from "../components/Page";
 import { ShellSlot } from "../components/ShellSlot";
 import { logOut } from "./login";
+import { PasswordPage } from "./PasswordPage";
 import { PortalContext, usePortal } from "./PortalContext";
 
 const CallHost = lazy(() => import("../call/CallHost"));
@@ -39,11 +40,12 @@ export function PortalLayout() {
   }, []);
 
   if (error instanceof ApiError && error.status === 401) return <LoggedOut />;
+  if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
   if (value) {
     return (
       <PortalContext value={value}>
         <HeaderTools />
-        <Outlet />
+        <Room />
         {call && (
           <Suspense>
             <CallHost call={call} />
@@ -63,6 +65,28 @@ export function PortalLayout() {
     <Center h="40dvh">
       <Loader aria-label="Loading" />
     </Center>
+  );
+}
+
+/** The page that is asked for; administrators hold no account and no calls, and are told so before they are refused. */
+function Room() {
+  const { me, leave } = usePortal();
+  const own = useMatch("/profile/*") !== null;
+  if (me.role !== "admin" || own) return <Outlet />;
+  return (
+    <Page>
+      <PageTitle lead="The bank and the assistants are for customers and guests. To use them, log in as a customer or with a code.">
+        You are logged in as an administrator
+      </PageTitle>
+      <Group gap="sm" className="actions">
+        <Button component={Link} to="/profile" size="lg">
+          Your profile
+        </Button>
+        <Button size="lg" variant="default" onClick={() => void leave()}>
+          Log out
+        </Button>
+      </Group>
+    </Page>
   );
 }
 
@@ -120,10 +144,12 @@ function HeaderTools() {
 
   return (
     <ShellSlot place="tools">
-      <Button component={Link} to={inBank ? "/agents" : "/bank/accounts"} variant="subtle" h={44} px="sm">
-        {inBank ? "Assistants" : "My bank"}
-      </Button>
-      {me.role === "user" ? (
+      {me.role !== "admin" && (
+        <Button component={Link} to={inBank ? "/agents" : "/bank/accounts"} variant="subtle" h={44} px="sm">
+          {inBank ? "Assistants" : "My bank"}
+        </Button>
+      )}
+      {me.role !== "otp" ? (
         <Button component={Link} to="/profile" variant="subtle" h={44} px="sm">
           Profile
         </Button>

@@ -1,10 +1,11 @@
 import { Button, Card, Group, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "react-router";
 
 import { api } from "../api/client";
 import { sessionsQuery } from "../api/queries";
-import { refusalInWords } from "../bank/words";
+import { refusalInWords } from "../api/refusals";
 import { dayAndTime, heading } from "../components/format";
 import { LoadFault } from "../components/LoadFault";
 import { Notice } from "../components/Notice";
@@ -51,7 +52,21 @@ export default function ProfilePage() {
           <Text>You are here with a code. Nothing about you is on record.</Text>
         )}
       </Card>
-      {me.role !== "otp" && <SecondFactorCard factor={me.second_factor} />}
+      {me.role !== "otp" && (
+        <>
+          <Card withBorder padding="lg" radius="lg" component="section" aria-labelledby="password">
+            <Group justify="space-between" gap="sm">
+              <Title order={2} id="password">
+                Password
+              </Title>
+              <Button component={Link} to="/profile/password" h={44} variant="default">
+                Change password
+              </Button>
+            </Group>
+          </Card>
+          <SecondFactorCard factor={me.second_factor} />
+        </>
+      )}
       <Logins />
       <Button
         size="lg"

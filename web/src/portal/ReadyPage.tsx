@@ -24,7 +24,7 @@ export default function ReadyPage() {
   return (
     <Page>
       {agents.isPending && <Loader aria-label="Loading" />}
-      {agents.isError && <LoadFault what="the assistant" retry={agents.refetch} />}
+      {agents.isError && <LoadFault what="the assistant" retry={agents.refetch} error={agents.error} />}
       {agents.data && (
         <>
           <PageTitle lead="It may have been switched off. Choose another one.">

@@ -18,13 +18,16 @@ import { encode } from "uqr";
 
 import { api, body } from "../api/client";
 import { meQuery, type Me } from "../api/queries";
+import { refusalInWords } from "../api/refusals";
 import type { components } from "../api/schema";
-import { refusalInWords } from "../bank/words";
 import { Notice } from "../components/Notice";
 import { whereIsTheCode } from "../components/second-factor";
 import classes from "./SecondFactorCard.module.css";
 
 type Enrolment = components["schemas"]["EnrolmentOut"];
+/** What every authenticator app shows unless the key says otherwise, and ours does not. */
+const APP_DIGITS = 6;
+
 type Step = "none" | "add" | "remove" | "login-code";
 
 /** What is asked for besides the password: an authenticator app, or codes that are sent. */
@@ -198,7 +201,7 @@ function PasswordForm({ words, button, busy, error, submit, cancel }: PasswordFo
           error={missing && !password ? "Enter your password." : error && refusalInWords(error)}
           visibilityToggleButtonProps={{ "aria-label": "Show the password" }}
         />
-        <Group gap="sm">
+        <Group gap="sm" className="actions">
           <Button type="submit" size="lg" loading={busy}>
             {button}
           </Button>
@@ -223,13 +226,13 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
       }),
     onSuccess: done,
   });
-  const digitsOf = (text: string) => text.replaceAll(/\D/g, "").slice(0, 6);
-  const missing = (value: string) => sent && value.length !== 6 && "Enter the 6 digits.";
+  const digitsOf = (text: string, length: number) => text.replaceAll(/\D/g, "").slice(0, length);
+  const missing = (value: string, length: number) => sent && value.length !== length && `Enter the ${length} digits.`;
 
   function submit(event: FormEvent) {
     event.preventDefault();
     setSent(true);
-    if (otp.length === 6 && code.length === 6) confirming.mutate();
+    if (otp.length === APP_DIGITS && code.length === challenge.length) confirming.mutate();
   }
 
   return (
@@ -262,8 +265,8 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
             autoComplete="off"
             className="figures"
             value={otp}
-            onChange={(event) => setOtp(digitsOf(event.currentTarget.value))}
-            error={missing(otp)}
+            onChange={(event) => setOtp(digitsOf(event.currentTarget.value, APP_DIGITS))}
+            error={missing(otp, APP_DIGITS)}
             maw="16rem"
           />
         </li>
@@ -276,15 +279,15 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
             autoComplete="one-time-code"
             className="figures"
             value={code}
-            onChange={(event) => setCode(digitsOf(event.currentTarget.value))}
-            error={missing(code)}
+            onChange={(event) => setCode(digitsOf(event.currentTarget.value, challenge.length))}
+            error={missing(code, challenge.length)}
             maw="16rem"
           />
         </li>
       </ol>
       <Stack gap="sm">
         {confirming.error && <Notice trouble>{refusalInWords(confirming.error)}</Notice>}
-        <Group gap="sm">
+        <Group gap="sm" className="actions">
           <Button type="submit" size="lg" loading={confirming.isPending}>
             Finish
           </Button>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { cleanCode, codeShape } from "./code";
+import { ApiError } from "../api/errors";
+import { cleanCode, codeRefusal, codeShape } from "./code";
 
 describe("codes", () => {
   const digits = codeShape({ otp_length: 6, otp_format: "digits6" });
@@ -25,4 +26,12 @@ describe("codes", () => {
     ["oil1-0000", "01110000"],
     ["7K3M-X9QU", ""],
   ])("pasted letters %j are read as %j", (pasted, code) => expect(cleanCode(pasted, crockford)).toBe(code));
+});
+
+test("a refused code says what to do, without telling which kind of bad code it is", () => {
+  const refused = (status: number) => codeRefusal(new ApiError(status, "", "Deleted yesterday"));
+  expect(refused(401)).toMatch(/ask for a new one/);
+  expect(refused(403)).toBe(refused(401));
+  expect(refused(422)).toMatch(/as you were given it/);
+  expect(codeRefusal(new ApiError(429, "too_many_attempts", "", 45))).toMatch(/Wait 45 seconds/);
 });

@@ -1,4 +1,6 @@
+import { ApiError } from "../api/errors";
 import type { Portal } from "../api/queries";
+import { refusalInWords } from "../api/refusals";
 
 export interface CodeShape {
   length: number;
@@ -23,4 +25,17 @@ export function cleanCode(text: string, shape: CodeShape): string {
   const code = shape.type === "number" ? compact : compact.toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1");
   const valid = shape.type === "number" ? /^\d+$/ : CROCKFORD;
   return valid.test(code) ? code.slice(0, shape.length) : "";
+}
+
+/** Why a code was not accepted, and what to do; which kind of bad code it is, is not told. */
+export function codeRefusal(error: unknown): string {
+  switch (error instanceof ApiError ? error.status : null) {
+    case 401:
+    case 403:
+      return "This code does not work. Check it for a typing slip; if it is right, it has expired or been used up: ask for a new one.";
+    case 422:
+      return "That does not look like a code. Enter it exactly as you were given it.";
+    default:
+      return refusalInWords(error);
+  }
 }

@@ -1,7 +1,5 @@
 import { api, body } from "../api/client";
-import { ApiError } from "../api/errors";
 import type { components } from "../api/schema";
-import { waitInWords } from "../call/failures";
 
 /** What is asked for where a password is not enough. */
 export type Challenge = components["schemas"]["ChallengeOut"];
@@ -15,19 +13,8 @@ export async function logIn(username: string, password: string): Promise<Challen
 export const giveSecondFactor = (challenge_id: string, otp: string) =>
   api.POST("/api/v1/auth/token", { body: { challenge_id, otp } });
 
-export const logOut = () => api.POST("/api/v1/auth/logout");
+/** Change one's password; every log-in ends with it, this one too. */
+export const changePassword = (current_password: string, new_password: string) =>
+  api.PUT("/api/v1/auth/change-password", { body: { current_password, new_password } });
 
-/** Why a log-in was refused, and what to do. */
-export function refusedLogin(error: unknown): string {
-  if (!(error instanceof ApiError)) return "Something went wrong. Please try again.";
-  switch (error.status) {
-    case 0:
-      return "The server cannot be reached. Check that you are online, then try again.";
-    case 429:
-      return `Too many tries. Wait ${waitInWords(error.retryAfterS ?? 60)}, then try again.`;
-    default:
-      return error.status < 500 && error.message
-        ? error.message
-        : "Something went wrong on our side. Try again in a moment.";
-  }
-}
+export const logOut = () => api.POST("/api/v1/auth/logout");
