@@ -1,4 +1,4 @@
-"""`python -m bench [calls|soak|recognition|intents|check|bank] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|soak|bank] [options]`.
 
 Without a name: everything but the soak and the bank.
 """
