@@ -13,8 +13,8 @@ run: $(VENV)/.run web/dist/index.html
 ## test: everything, browser and Postgres included
 test: $(VENV)/.dev web/dist/index.html
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist worksteal tests/unit tests/property tests/integration
-	$(BIN)/python -m pytest tests/e2e tests/browser
+	$(BIN)/python -m pytest -m 'not realtime' -n auto --maxprocesses=4 --dist worksteal
+	$(BIN)/python -m pytest -m realtime
 
 ## check: formatting, lint, types, import contract, front-end types and tests
 check: $(VENV)/.dev web/node_modules/.stamp

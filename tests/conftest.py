@@ -13,6 +13,13 @@ from tests.servers import Server
 vault.unlock(vault.Vault({"test": "a key for the tests alone, of enough bytes"}))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever dials or opens a browser does so in real time."""
+    for item in items:
+        if {"dial", "built"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.realtime)
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shared by all servers of the run, so that the language model is built once."""
