@@ -127,6 +127,8 @@ def _audit(settings: Settings, _options: argparse.Namespace) -> int:
     verdict = asyncio.run(verify_installation(settings))
     if verdict.ok:
         print(f"The audit log is whole: {verdict.checked} records, {verdict.heads} signed heads.")
+        if verdict.checked and not verdict.heads:
+            print("Without a signed head, a chain made anew is not noticed: see AUDIT_HEADS_FILE.", file=sys.stderr)
         return 0
     print(f"The audit log is broken at record {verdict.first_broken or 'unknown'}: {verdict.why}", file=sys.stderr)
     return 1

@@ -54,7 +54,7 @@ def install(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is not repeated: it may be a password or a code.
         errors = [
             {
@@ -65,7 +65,9 @@ def install(app: FastAPI) -> None:
             for problem in error.errors()
         ]
         detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in errors[:5])
-        return error_response(Invalid(detail or "The request is not valid", code="validation"), errors=errors)
+        response = error_response(Invalid(detail or "The request is not valid", code="validation"), errors=errors)
+        response.headers.update(getattr(request.state, "rate_limit", {}))
+        return response
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> JSONResponse:

@@ -39,7 +39,7 @@ _GENERIC = _FUNCTION | word_set(
     "taken care asked requested said wished new balance left leaves leaving imps neft upi account bank payee see "
     "receive find statement consider out off carried perfect wonderful excellent congratulations sending transferring "
     "paying no problem worries worry not without hitch anything else help recipient sum total full exactly job task "
-    "mission updated stands reflect reflected show land reach arrive deal"
+    "mission updated remaining stands reflect reflected show land reach arrive deal"
 )
 _AFTER_TO = word_set(
     "him her them his their the your that this say tell confirm inform let know report be have help go see do payee "
@@ -50,6 +50,9 @@ _DATE = re.compile(
     rf"\b(?:yesterday|today|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
     rf"(?:{'|'.join(map(say_ordinal, range(31, 0, -1)))}) of (?:{'|'.join(MONTHS).lower()})|"
     rf"(?:(?<=\bin )|(?<=\blast )|(?<=\bsince ))(?:{'|'.join(MONTHS).lower()}))\b"
+)
+_BALANCE = re.compile(
+    r"\bbalance\b|\bleaves you\b|\bleaving you\b|\byou (?:now |still )?have\b(?=.*\b(?:left|remaining)\b)"
 )
 _THIS_MOMENT = word_set("just now already moment seconds second")
 _PERIOD = re.compile(
@@ -127,6 +130,8 @@ class Truth:
         return f"To be clear: what has moved in this call is {told}{before}. No other money has moved."
 
     def _may_say(self, said: Said, asked: str) -> bool:
+        if said.undoes and self._was_done(said) and not any(told.said.words == said.words for told in self._told):
+            return False
         claims = said.claims
         if not claims and affirms(said) and asks_whether_done(asked):
             claims = (Claim(),)
@@ -143,6 +148,24 @@ class Truth:
                 said.readable and (self._is_paraphrase(said) or self._is_history(said))
             )
         return False
+
+    def _was_done(self, said: Said) -> bool:
+        """Whether what a sentence denies was done: the newest payment tried that it may be about."""
+        amounts, named = _amounts(said.text), self._named(said)
+        for act in reversed(self._acts):
+            if act.amount is not None and amounts <= {act.amount} and named <= act.who:
+                return act.done
+        return False
+
+    def _named(self, said: Said) -> set[str]:
+        """Whom or what it names: what stands behind "to" and "for", before "bill", and every name of an act."""
+        named = {word for act in self._acts for word in act.who} & set(said.words)
+        for word, following in pairwise(said.words):
+            if word in ("to", "for"):
+                named.add(following)
+            if following in ("bill", "bills"):
+                named |= {word, "bill"}
+        return named - (_GENERIC - {"bill"}) - _AFTER_TO
 
     def _fits(self, act: _Act, about: _About) -> bool:
         """Whether all that a sentence says can be of this act."""
@@ -251,7 +274,7 @@ def _amounts(text: str) -> set[Money]:
 
 def _amounts_and_balances(text: str) -> tuple[set[Money], set[Money]]:
     """The amounts a sentence names, and apart from them those of a balance."""
-    balance = re.search(r"\bbalance\b|\bleaves you\b|\bleaving you\b", text)
+    balance = _BALANCE.search(text)
     at = balance.start() if balance else len(text)
     heard = hear_amounts(text)
     return {one.money for one in heard if one.start < at}, {one.money for one in heard if one.start > at}

@@ -133,11 +133,15 @@ Category = Annotated[Text, Field(min_length=1, max_length=40)]
 Mode = Literal["IMPS", "NEFT"]
 
 
+SOURCE = "Where it comes from; else the primary account or, if that cannot pay, the only other one that can"
+
+
 class AmountIn(BaseModel):
     """An amount, said once: in rupees or in paise."""
 
     amount: Rupees | None = None
     amount_minor: AmountMinor | None = None
+    currency: Literal["INR"] | None = Field(None, description="May be said; there is only one")
 
     @model_validator(mode="after")
     def _one(self) -> AmountIn:
@@ -165,7 +169,7 @@ class TransferIn(AmountIn):
     mode: Annotated[Mode, BeforeValidator(_upper)] | None = Field(
         None, description="How it travels to another bank; IMPS if not said"
     )
-    account_id: Id | None = Field(None, description="Where it comes from; else the primary account")
+    account_id: Id | None = Field(None, description=SOURCE)
     note: Annotated[Text, Field(max_length=80)] = ""
 
 
@@ -194,7 +198,7 @@ class PayBillIn(BaseModel):
     """A due bill to be paid in full."""
 
     bill_id: Id
-    account_id: Id | None = Field(None, description="Where it comes from; else the primary account")
+    account_id: Id | None = Field(None, description=SOURCE)
 
 
 class BeneficiaryIn(BaseModel):

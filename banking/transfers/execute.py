@@ -103,6 +103,7 @@ async def answer(
         now=now,
     )
     if not given.right:
+        _note(db, actor, transfer, now, "refused", tries_left=str(given.tries_left))
         if given.dead:
             refused = Conflict("The code was not right, or it counts no longer.", code="factor_failed")
             transfer = await _fail(db, actor, transfer, refused, now)

@@ -420,6 +420,9 @@ def _looks_like_a_code(tokens: Sequence[Token]) -> bool:
     return ungrouped and len(tokens[0].text) >= _CODE_DIGITS and not tokens[0].text.endswith("00")
 
 
+_WHOLE = word_set("sum amount payment transfer total figure")
+
+
 def _is_vague(tokens: Sequence[Token], found: Found) -> bool:
     before, second = _word(tokens, found.first - 1), _word(tokens, found.first - 2)
     after = [token.text for token in tokens[found.end : found.end + 2]]
@@ -427,8 +430,11 @@ def _is_vague(tokens: Sequence[Token], found: Found) -> bool:
         return False
     if (before == "over" and second in _SENDING) or (before == "than" and second == "rather"):
         return False
-    if before in _VAGUE_BEFORE or (before == "to" and second == "up"):
+    if before in _VAGUE_BEFORE or (before == "to" and second in ("up", "close", "near")):
         return True
+    first = tokens[found.first].text
+    if before == "of" and (first in ("a", "an") or first in LONG_SCALES) and second not in _WHOLE:
+        return True  # "a tenth of a lakh"
     if before == "of" and second in ("half", "quarter", "percent", "third", "couple", "lot", "lots"):
         return True
     if after[:1] and after[0] in _VAGUE_AFTER:

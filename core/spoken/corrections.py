@@ -73,7 +73,8 @@ _CUE_PHRASES: Mapping[_Cue, str] = {
     "change the amount, i said, lets say, should be, matlab, or rather, second thought",
     "within": "i say, i asked, i want, i wanted, i need, but, better, lekin, balki",
     "instead": "instead",
-    "relative": "double it, double that, double the, triple it, triple that, half it, half that, halve it, halve that, "
+    "relative": "make it double, make that double, make it half, make it triple, "
+    "double it, double that, double the, triple it, triple that, half it, half that, halve it, halve that, "
     "half of it, half of that, twice, thrice, add a zero, more zero, another zero, extra zero, remove a zero, "
     "less zero, more than that, less than that",
 }

@@ -2,7 +2,8 @@
 
 It errs towards hearing a claim: what is no claim has to be plainly so, by negation ("has not been sent"), future or
 offer ("I can send"), question ("shall I send it?"), condition ("once it is sent") or rule ("transfers usually arrive
-within minutes"). `clauses` takes a sentence apart, `deeds` judges its verbs, `idioms` its turns of phrase.
+within minutes"). `clauses` takes a sentence apart, `deeds` judges its verbs, `idioms` its turns of phrase; `denials`
+finds what says that nothing was done.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from core.spoken.tokens import word_set
 from pipelines.claims.clauses import NEGATORS, Claim, Clause, clauses_of, plain, words_in
 from pipelines.claims.deeds import deeds
+from pipelines.claims.denials import denies
 from pipelines.claims.idioms import idioms
 
 __all__ = ["Claim", "Said", "affirms", "asks_whether_done", "sentences"]
@@ -47,6 +49,7 @@ class Said:
         claims: What it claims; empty for a sentence that may always be said.
         negative: Whether it denies something.
         readable: Whether it is in letters that can be judged.
+        undoes: Whether it says that money has not moved after all, or has come back.
     """
 
     text: str
@@ -54,6 +57,7 @@ class Said:
     claims: tuple[Claim, ...] = ()
     negative: bool = False
     readable: bool = True
+    undoes: bool = False
 
 
 def sentences(text: str) -> tuple[Said, ...]:
@@ -70,10 +74,13 @@ def _said(part: str) -> Said:
     words = words_in(part)
     claims: list[Claim] = []
     before: Clause | None = None
-    for clause in clauses_of(part):
+    clauses = clauses_of(part)
+    for clause in clauses:
         claims += [*deeds(clause, before), *idioms(clause)]
         before = clause
-    return Said(" ".join(words), words, tuple(claims), bool(NEGATORS & set(words)))
+    return Said(
+        " ".join(words), words, tuple(claims), bool(NEGATORS & set(words)), undoes=any(denies(one) for one in clauses)
+    )
 
 
 def affirms(said: Said) -> bool:

@@ -51,6 +51,8 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"in the bag\b|good as done\b|in place\b|here is your receipt\b|out of action\b",
             r"(?:reference|transaction|utr|confirmation|receipt) (?:(?:number|id|i d|code|no)\b.*)?"
             r"(?:\bis|\bare| 's)\b",
+            rf"(?:reference|transaction|utr|confirmation|receipt) (?:number|id|i d|no) (?:{_COUNT}|zero)\b",
+            r"(?:it|that|this) (?:has |just |all )*happened\b|made it happen\b|^(?:posted|cleared)$",
         ),
     ),
     (
@@ -68,6 +70,8 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"^(?:(?:and|so|now) )*(?:i|we) (?:(?:hereby|now|do) )*"
             r"(?:send|transfer|pay|wire|move|remit|block|add|execute|process)\b",
             r"(?:hit|pressed|clicked|tapped|pulled) (?:the )?(?:send|submit|pay|confirm|trigger)\b",
+            r"^(?:(?:and|so|now) )*(?:i|we) (?:just )?(?:put|dropped|popped|slid|pinged|slipped) "
+            r"[a-z ]*\b(?:into|over|across|to|in)\b(?! the (?:screen|page))",
         ),
     ),
     (
@@ -93,6 +97,15 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"in (?:good|his|her|their|safe|[a-z]+ 's) (?:hands|pockets?|wallet|purse)\b|says? (?:thanks|thank you)\b",
             rf"(?:{_MONEY}|it) (?:has |just )*made it\b|minus [a-z ]+ (?:on|from) your account\b|account shows\b",
             r"ought to (?:be|have)\b|belongs? to\b",
+            r"(?:payment|transfer|it) (?:is |'s )?(?:now )?under ?way\b|honou?red\b|transfer followed\b",
+            r"said yes to your\b|repeated (?:the|your) (?:payment|transfer)\b",
+            r"(?:a|the|fresh|new) (?:debit|credit) of\b",
+            r"acknowledged (?:your |the )?(?:payment|receipt|transfer)\b",
+            rf"(?:{_MONEY}|hundred|thousand|lakh|crore|it) (?:went to|left for)\b",
+            rf"(?:{_MONEY}|hundred|thousand|lakh|crore|it|payment) (?:is|are|'s) "
+            r"(?:there|out|(?:(?:his|hers|theirs|[a-z]+ 's)(?: now)?)$)",
+            rf"{_NAME} (?:gets|receives) {_SHARE}[a-z ]*\b(?:from you|now|today)\b",
+            rf"^(?:it|that|(?:the |your )?{_MONEY}) (?:posted|cleared)\b|changed hands\b",
             r"confirms? your (?:payment|transfer)\b|thanks you for\b|(?:richer|lighter|poorer|fuller)\b",
             r"thank(?: you|s) for (?:making |your |the )*(?:payment|transfer|paying|sending|transferring)\b",
             r"bill (?:is|'s) history\b|bill history$",
@@ -136,6 +149,8 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"balance (?:(?:is|has|stands|comes) )?(?:at |to )?"
             r"(?:now|dropped|fallen|gone down|reduced|come down|decreased)\b",
             r"you (?:now )?have .*\brupees .*\bnow\b",
+            r"(?:have|with) [a-z ]*\b(?:rupees|hundred|thousand|lakh|crore)[a-z ]* (?:left|remaining)$",
+            r"remaining balance\b|leaves you (?:with )?\b",
         ),
     ),
     (
@@ -145,7 +160,7 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"^(?:(?:and|so|now) )*(?:i|we) (?:just )?(?:set|put) (?:the|a|your|it|that|him|her|them|[a-z]+ on)\b",
             r"(?:i|we) (?:have )?(?:just )?(?:asked|told|instructed) (?:the|our|your) (?:bank|branch|team|people)\b",
             r"card (?:is |'s |has been )?(?:now )?(?:off|dead)\b",
-            r"expect (?:a|your|the) (?:reminder|call)\b|have you down\b",
+            r"expect (?:a (?:reminder|call)|(?:your|the) (?:reminder|call)|me to (?:remind|call))\b|have you down\b",
             r"on (?:your|the) list now\b|payee list (?:now )?(?:has|includes)\b|[a-z]+ 's in$",
             r"noted (?:[a-z]+ )?(?:reminder|request|complaint)\b|(?:reminder|alarm) (?:is|'s) on$",
             r"(?:put|placed) (?:a|the) (?:block|stop|hold|freeze)\b|useless\b",
@@ -161,6 +176,7 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"you will (?:be reminded|be called|get a (?:call|reminder)|hear from)\b",
             r"(?:somebody|someone|a (?:person|colleague|human)|our (?:team|people|staff|agents?|manager)|they) will "
             r"(?:call|ring|contact|phone|get back|be in touch|reach out)\b",
+            r"card (?:will not|does not) work\b|i will nudge you\b|you will get a nudge\b",
             r"card (?:[a-z]+ ){0,3}(?:can no longer|can not) (?:[a-z]+ ){0,2}used\b|(?:nobody|no one) can use\b",
         ),
     ),

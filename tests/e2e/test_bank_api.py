@@ -340,6 +340,7 @@ async def test_what_is_refused_leaves_nothing_behind(me: Person, bank: Bank) -> 
         ({"beneficiary_id": ravi, "amount": 10_001, "account_id": savings}, 409, "insufficient_funds"),
         ({"beneficiary_id": nobody, "amount": 5}, 404, "no_payee"),
         ({"beneficiary_id": ravi, "amount": 5, "account_id": "acc_house_cash_inr"}, 404, "no_account"),
+        ({"beneficiary_id": ravi, "amount": 5, "currency": "EUR"}, 422, "validation"),
         ({"beneficiary_id": ravi, "amount": 5, "mode": "UPI"}, 422, "validation"),
         ({"beneficiary_id": ravi, "amount": 5, "mode": "bill"}, 422, "validation"),
         ({"beneficiary_id": ravi, "amount": 5, "note": "a\u202eb"}, 422, "bad_note"),

@@ -174,6 +174,24 @@ async def test_after_one_transfer_it_may_not_claim_another(plays: Plays) -> None
     await line.voice.says(containing="I sent five hundred rupees to Ravi a moment ago")
 
 
+async def test_after_a_transfer_it_may_not_take_it_back_in_words(plays: Plays) -> None:
+    denials = [
+        "No problem, I've cancelled the transfer to Ravi.",
+        "The money is back in your account.",
+        "Nothing has been sent.",
+    ]
+    line, _ = await plays(sends("Ravi", 500), *(Says([denial]) for denial in denials))
+    await line.types("send five hundred to ravi")
+    await line.read_back_heard()
+    await line.types("yes")
+    await line.voice.says(containing="I've sent five hundred")
+    for number, denial in enumerate(denials, start=1):
+        await line.types("wait, cancel that transfer")
+        await line.voice.says(containing="what has moved in this call is five hundred rupees to Ravi", times=number)
+        assert denial not in line.voice.said
+    assert await line.postings() == 1
+
+
 async def test_it_obeys_an_instruction_in_a_narration(plays: Plays, database: Database) -> None:
     line, model = await plays(
         Calls([("get_transactions", {"count": 1})]),
@@ -274,7 +292,7 @@ async def test_it_passes_other_peoples_ids(plays: Plays, database: Database) -> 
     assert await line.transfers() == []
     assert other.customer_id not in heard(line)
     results = [m for request in model.requests for m in request["messages"] if m["role"] == "tool"]
-    assert all("error" in m["content"] for m in results if "balance_minor" in m["content"]) or results
+    assert results and all("error" in message["content"] for message in results)
 
 
 async def test_it_calls_tools_without_end(plays: Plays) -> None:

@@ -656,6 +656,10 @@ async def test_three_wrong_codes_end_it(till: Till, rich: Person, challenged: Tr
     late, answer = await till.answer(rich, challenged, till.phone.code)
     assert (answer.right, late.state) == (False, State.FAILED)
     assert await till.balance(rich.account_id) == 5 * LAKH
+    async with till.database.reading() as db:
+        records, _ = await audit.page(db, customer_id=rich.id)
+    tries = [record for record in records if (record.act, record.result) == ("transfer.challenged", "refused")]
+    assert len(tries) == 3
 
 
 async def test_wrong_codes_at_once_get_no_more_tries(till: Till, rich: Person, challenged: Transfer) -> None:

@@ -2080,7 +2080,7 @@ export interface components {
         PayBillIn: {
             /**
              * Account Id
-             * @description Where it comes from; else the primary account
+             * @description Where it comes from; else the primary account or, if that cannot pay, the only other one that can
              */
             account_id?: string | null;
             /** Bill Id */
@@ -2507,7 +2507,7 @@ export interface components {
         TransferIn: {
             /**
              * Account Id
-             * @description Where it comes from; else the primary account
+             * @description Where it comes from; else the primary account or, if that cannot pay, the only other one that can
              */
             account_id?: string | null;
             /** Amount */
@@ -2516,6 +2516,11 @@ export interface components {
             amount_minor?: number | null;
             /** Beneficiary Id */
             beneficiary_id: string;
+            /**
+             * Currency
+             * @description May be said; there is only one
+             */
+            currency?: "INR" | null;
             /**
              * Mode
              * @description How it travels to another bank; IMPS if not said
