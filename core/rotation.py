@@ -49,7 +49,7 @@ class Rotation:
     def told(self) -> str:
         """The outcome in words, for whoever rotates the keys."""
         if not self.left:
-            return f"Sealed anew: {self.rows} rows. The older keys are not needed any more."
+            return f"Sealed anew: {self.rows} rows. No server that runs with the new key needs the older ones any more."
         why = "".join(f"\n  {problem}" for problem in self.problems)
         return f"Sealed anew: {self.rows} rows. Still under an older key: {self.left} rows. Keep that key.{why}"
 

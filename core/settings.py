@@ -82,8 +82,8 @@ class Settings(BaseSettings):
     field_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Comma-separated id:secret pairs that encrypt personal fields, the first of which seals; each "
-        "secret at least 32 bytes, without a comma. Empty: derived from SECRET_KEY. After adding one: "
-        "python run.py rotate-keys",
+        "secret at least 32 bytes, without a comma. Empty: derived from SECRET_KEY. To change it: put "
+        "the new one first, keep the old one behind it, restart every server, then python run.py rotate-keys",
     )
 
     # The bank

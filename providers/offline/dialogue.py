@@ -223,6 +223,8 @@ class Dialogue:
             words = ("at", *words)  # "Nine" says when only as an answer.
             values = self._values(intent, words, answer=True)
         fits = guess is None or guess.intent == intent.name
+        if guess is not None and fits and guess.score >= _SURE:
+            values = self._values(intent, words) | values  # a whole sentence: a name nobody knows is not the one before
         if asked.entity == "text" and (fits or not self._is_own_turn(guess, words)):
             text = self._ear.answer(asked, intent, words)
             values |= {asked.name: text} if text else {}

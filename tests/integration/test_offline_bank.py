@@ -115,3 +115,16 @@ async def test_people_are_told(line: Line, text: str, kind: RequestKind) -> None
     async with line.db.reading() as db:
         opened, _ = await requests.page(db)
     assert [(request.customer_id, request.kind) for request in opened] == [(line.guest.customer_id, kind)]
+
+
+async def test_after_a_no_what_is_asked_is_answered(line: Line) -> None:
+    await asks(line, "send five hundred to ravi", hears="Shall I go ahead")
+    await line.read_back_heard()
+    await asks(line, "no", hears="Nothing has been sent")
+    assert "salary" in (await asks(line, "what was my last transaction", hears="transactions")).lower()
+
+
+async def test_a_new_sentence_names_its_own_payee(line: Line) -> None:
+    await asks(line, "send money to ravi", hears="How many rupees")
+    assert "Ravi" not in await asks(line, "send five hundred to batman", hears="batman")
+    assert await line.transfers() == []

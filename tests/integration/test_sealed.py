@@ -313,7 +313,10 @@ async def test_after_a_rotation_the_old_key_is_not_needed(bank: Database) -> Non
     done = await rotate(bank, pause_s=0)
     assert (done.left, done.problems) == (0, [])
     assert done.rows == len({(table, row) for (table, row, _), value in clear.items() if value is not None})
-    assert done.told() == f"Sealed anew: {done.rows} rows. The older keys are not needed any more."
+    assert (
+        done.told()
+        == f"Sealed anew: {done.rows} rows. No server that runs with the new key needs the older ones any more."
+    )
     use(AFTER)
     assert all(await sealed_with(bank, "new"))
     assert await opened(bank) == clear

@@ -1142,3 +1142,10 @@ def test_what_it_cannot_do_is_not_promised(bank: Dialogue, text: str) -> None:
 
 def test_every_page_that_can_be_shown_can_be_asked_for() -> None:
     assert set(VIEW.values) == AGENT.views
+
+
+def test_a_whole_sentence_names_its_own_payee(bank: Dialogue) -> None:
+    for first in ("send money to ravi", "send to ravi"):
+        assert talk(bank, [first]).say == "How many rupees should I send?"
+        (call,) = talk(bank, ["send five hundred to batman"]).calls
+        assert call.arguments == {"payee": "batman", "amount": 500}

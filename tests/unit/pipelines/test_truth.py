@@ -1184,6 +1184,17 @@ def test_what_was_done_may_not_be_denied(sent: Truth, sentence: str) -> None:
     assert not sent.allows(sentence)
 
 
+def test_a_statement_may_be_read_out_whatever_came_to_nothing() -> None:
+    truth = Truth()
+    truth.failed(Money(500_00), "Ravi", "Ravi Kumar")
+    lines = (
+        "Here are your two latest transactions: today, sent five hundred rupees to Ravi; yesterday, paid ten rupees."
+    )
+    truth.told(lines)
+    assert truth.allows(lines)
+    assert not truth.allows("I've sent five hundred rupees to Ravi.")
+
+
 def test_what_came_to_nothing_later_may_be_told_so(sent: Truth) -> None:
     sent.failed(Money(700_00), "Mom")
     for sentence in (
