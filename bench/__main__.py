@@ -1,4 +1,4 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|soak|bank] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank] [options]`.
 
 Without a name: everything but the soak and the bank.
 """
@@ -15,10 +15,11 @@ PARTS = {
     "intents": "bench.intents",
     "ledger": "bench.ledger",
     "tools": "bench.tools",
+    "pages": "bench.pages",
     "soak": "bench.soak",
     "bank": "bench.bank",
 }
-BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools")
+BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 
 
 def main() -> int:
