@@ -21,7 +21,7 @@ from calls import log as call_log
 from calls import summary
 from core.clock import utc_now
 from core.errors import AppError, Busy
-from core.tasks import spawn
+from core.tasks import finish, spawn
 from identity import standing
 from identity.tokens import Claims
 
@@ -70,11 +70,11 @@ class Ticker:
         self._changed = asyncio.Condition()
         self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = asyncio.Event()
 
     def check_room(self) -> None:
         """Raises: Busy with too many listeners, or when the server stops."""
-        if self._listeners >= MAX_LISTENERS or self._closed:
+        if self._listeners >= MAX_LISTENERS or self._closed.is_set():
             raise Busy("Too many pages watch the traffic just now.", retry_after_s=30)
 
     async def listen(self, who: Claims) -> AsyncGenerator[LiveOut | None]:
@@ -89,7 +89,7 @@ class Ticker:
         try:
             while True:
                 news = await self._news(seen)
-                if self._closed or not await self._stands(who):
+                if self._closed.is_set() or not await finish(self._stands(who), owner="live traffic"):
                     return
                 seen = news or seen
                 yield news
@@ -100,7 +100,7 @@ class Ticker:
         """What is no longer as `seen`; None when it is for a while, or the server stops."""
         with suppress(TimeoutError):
             async with asyncio.timeout(BEAT_S), self._changed:
-                while not self._closed:
+                while not self._closed.is_set():
                     if self._newest not in (None, seen):
                         return self._newest
                     await self._changed.wait()
@@ -108,15 +108,15 @@ class Ticker:
 
     async def close(self) -> None:
         """End every stream, so that the server can stop."""
-        self._closed = True
+        self._closed.set()
         async with self._changed:
             self._changed.notify_all()
         if self._looking is not None:
-            self._looking.cancel()
+            await self._looking
 
     async def _look_on(self) -> None:
         try:
-            while self._listeners and not self._closed:
+            while self._listeners and not self._closed.is_set():
                 try:
                     newest = await look(self._app)
                 except AppError as error:
@@ -128,7 +128,9 @@ class Ticker:
                         async with self._changed:
                             self._newest = newest
                             self._changed.notify_all()
-                await asyncio.sleep(LOOK_EVERY_S)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await self._closed.wait()
         finally:
             self._looking, self._newest = None, None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
@@ -23,12 +24,18 @@ from core.errors import Invalid
 from identity import otp, users
 from pipelines import catalog as agent_types
 
-MAX_BUCKETS = 2000
+MAX_BUCKETS = 400
+"""More would keep the event loop, and the calls on it, waiting for too long."""
+
 MAX_SPAN = timedelta(days=400)
 MAX_HISTORY = 1000
 FAILURES_SHOWN = 10
 DAY_MINUTES = 24 * 60
 QUARTER = timedelta(seconds=traffic.QUARTER_S)
+AS_ONE = timedelta(days=100_000)
+"""A bucket that holds all time."""
+
+NOTHING = Numbers()
 
 STAGES = {
     "endpointing": "Waiting for the end of speech",
@@ -87,6 +94,20 @@ class BucketOut(BaseModel):
     minutes: float
     cost_usd: float
 
+    @classmethod
+    def of(cls, at: datetime, numbers: Numbers) -> Self:
+        """Numbers as they are shown."""
+        return cls(
+            at=at,
+            accesses=numbers["accesses"],
+            calls=numbers["calls"],
+            connected=numbers["connected"],
+            failed=numbers["failed"],
+            refused=numbers["refused"],
+            minutes=minutes(numbers),
+            cost_usd=dollars(numbers["cost_micros"]),
+        )
+
 
 class TrafficOut(BaseModel):
     """The traffic of one agent type."""
@@ -125,7 +146,7 @@ class NumbersOut(BaseModel):
         return cls.model_validate(
             {
                 **{name: numbers[name] for name in ("accesses", "calls", "connected", "failed", "refused", "turns")},
-                "minutes": round(numbers["seconds"] / 60, 2),
+                "minutes": minutes(numbers),
                 "cost_usd": dollars(numbers["cost_micros"]),
                 "answer_p50_ms": numbers.answer_ms(0.5),
                 "answer_p95_ms": numbers.answer_ms(0.95),
@@ -247,21 +268,18 @@ async def agents_traffic(
     midnight = _floor(now, timedelta(days=1), offset)
     async with app.db.reading() as db:
         totals, live = await traffic.totals(db), await traffic.live(db)
-        found = await _over_time(db, begins, now, bucket, offset)
-        today = await _over_time(db, midnight, now, timedelta(days=1), offset)
+        today = await traffic.totals(db, since=midnight)
+        found = await _over_time(db, begins, now, bucket, offset, timed=False)
     names = _names({agent for _, agent in found} | set(totals) | set(live))
     return [
         TrafficOut(
             agent_type=agent,
             name=name,
             total=totals[agent]["accesses"] if agent in totals else 0,
-            today=today[midnight, agent]["accesses"] if (midnight, agent) in today else 0,
+            today=today[agent]["accesses"] if agent in today else 0,
             live=live.get(agent, 0),
             last_access=totals[agent].last_access_at if agent in totals else None,
-            buckets=[
-                BucketOut.model_validate(NumbersOut.of(found.get((at, agent), Numbers())).model_dump() | {"at": at})
-                for at in _steps(begins, now, bucket)
-            ],
+            buckets=[BucketOut.of(at, found.get((at, agent), NOTHING)) for at in _steps(begins, now, bucket)],
         )
         for agent, name in names.items()
     ]
@@ -282,30 +300,26 @@ async def overview(app: App, wanted: Annotated[OverviewIn, Query()]) -> Overview
     agent = wanted.agent_type
     async with app.db.reading() as db:
         found = await _over_time(db, since, until, bucket, offset, agent)
-        before = await _over_time(db, since - (until - since), since, bucket, offset, agent)
+        before = await _over_time(db, since - (until - since), since, AS_ONE, offset, agent)
         rated = await call_log.ratings(db, since=since, until=until, agent_type=agent)
         rated_before = await call_log.ratings(db, since=since - (until - since), until=since, agent_type=agent)
         wanted_failures = Wanted(since=since, until=until, agent_type=agent, outcome=Outcome.FAILED)
-        failures, _ = await call_log.page(db, wanted_failures, per_page=FAILURES_SHOWN)
-    totals = _sum(found.values())
-    names = _names({name for _, name in found})
+        failures = await call_log.newest(db, wanted_failures, limit=FAILURES_SHOWN)
+    in_bucket, of_agent = defaultdict[datetime, Numbers](Numbers), defaultdict[str, Numbers](Numbers)
+    for (at, key), numbers in found.items():
+        in_bucket[at].add(numbers)
+        of_agent[key].add(numbers)
+    totals = _sum(of_agent.values())
+    names = _names(of_agent)
     return OverviewOut(
         since=since,
         until=until,
         bucket_minutes=wanted.bucket_minutes,
         totals=NumbersOut.of(totals, _rated(rated)),
         previous=NumbersOut.of(_sum(before.values()), _rated(rated_before)),
-        buckets=[
-            BucketNumbersOut.of(_sum(numbers for (begin, _), numbers in found.items() if begin == at), at=at)
-            for at in _steps(since, until, bucket)
-        ],
+        buckets=[BucketNumbersOut.of(in_bucket.get(at, NOTHING), at=at) for at in _steps(since, until, bucket)],
         agents=[
-            AgentNumbersOut.of(
-                _sum(numbers for (_, name_of), numbers in found.items() if name_of == key),
-                rated.get(key, (0, 0)),
-                agent_type=key,
-                name=name,
-            )
+            AgentNumbersOut.of(of_agent.get(key, NOTHING), rated.get(key, (0, 0)), agent_type=key, name=name)
             for key, name in names.items()
             if agent in (None, key)
         ],
@@ -336,7 +350,14 @@ def stages(numbers: Numbers) -> list[StageOut]:
 
 
 async def _over_time(
-    db: AsyncSession, since: datetime, until: datetime, bucket: timedelta, offset: timedelta, agent: str | None = None
+    db: AsyncSession,
+    since: datetime,
+    until: datetime,
+    bucket: timedelta,
+    offset: timedelta,
+    agent: str | None = None,
+    *,
+    timed: bool = True,
 ) -> dict[tuple[datetime, str], Numbers]:
     return await traffic.over_time(
         db,
@@ -345,6 +366,7 @@ async def _over_time(
         bucket_s=int(bucket.total_seconds()),
         offset_s=int(offset.total_seconds()),
         agent_type=agent,
+        timed=timed,
     )
 
 
@@ -380,6 +402,11 @@ def _names(found: Iterable[str]) -> dict[str, str]:
     """Every agent type there is, and those there were, by what they are called."""
     known = {agent.id: agent.name for agent in agent_types.all_types().values()}
     return known | {agent: agent for agent in sorted(set(found) - set(known))}
+
+
+def minutes(numbers: Numbers) -> float:
+    """How long the calls were together."""
+    return round(numbers["seconds"] / 60, 2)
 
 
 def dollars(micros: int) -> float:

@@ -1,6 +1,6 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic] [options]`.
 
-Without a name: everything but the soak and the bank.
+Without a name: everything but the soak, the bank and the traffic.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PARTS = {
     "pages": "bench.pages",
     "soak": "bench.soak",
     "bank": "bench.bank",
+    "traffic": "bench.traffic",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 

@@ -97,10 +97,8 @@ class Summed(Base):
 
 
 STAGE_SUMS = {stage: f"{stage}_ms" for stage in STAGES}
-_SUMS = (
-    *("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros", "turns", "answer_ms"),
-    *STAGE_SUMS.values(),
-)
+_COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros")
+_SUMS = (*_COUNTS, "turns", "answer_ms", *STAGE_SUMS.values())
 
 
 @dataclass(slots=True)
@@ -197,12 +195,14 @@ async def over_time(
     bucket_s: int,
     offset_s: int = 0,
     agent_type: str | None = None,
+    timed: bool = True,
 ) -> dict[tuple[datetime, str], Numbers]:
     """What happened from `since` to `until`, both moved back to a quarter hour, in buckets and per agent type.
 
     Args:
         bucket_s: Length of a bucket, a multiple of 900.
         offset_s: What the zone that days begin in is ahead of UTC, a multiple of 900.
+        timed: Whether to count answers and their times as well, which is most of the work over a long time.
 
     Returns: the buckets in which anything happened, by their beginnings.
     """
@@ -213,18 +213,18 @@ async def over_time(
     if summed_until is None or until > summed_until:
         fresh_since = since if summed_until is None else max(since, summed_until)
         found |= await _from_rows(
-            db, since=fresh_since, until=until, bucket_s=bucket_s, offset_s=offset_s, agent_type=agent_type
+            db, since=fresh_since, until=until, bucket_s=bucket_s, offset_s=offset_s, agent_type=agent_type, timed=timed
         )
     if summed_until is not None and since < summed_until:
-        await _add_summed(db, found, since, min(until, summed_until), bucket_s, offset_s, agent_type)
+        await _add_summed(db, found, since, min(until, summed_until), bucket_s, offset_s, agent_type, timed)
     return {
         (datetime.fromtimestamp(bucket * bucket_s - offset_s, UTC), agent): numbers
         for (bucket, agent), numbers in sorted(found.items())
     }
 
 
-async def totals(db: AsyncSession) -> dict[str, Numbers]:
-    """The accesses to each agent type since the beginning, and the last one."""
+async def totals(db: AsyncSession, *, since: datetime | None = None) -> dict[str, Numbers]:
+    """The accesses to each agent type and the last one, of all time or since a moment, moved back to a quarter hour."""
     found: defaultdict[str, Numbers] = defaultdict(Numbers)
     summed_until = await db.scalar(select(Summed.until).where(Summed.id == 1))
     summed = select(
@@ -239,6 +239,9 @@ async def totals(db: AsyncSession) -> dict[str, Numbers]:
     ).group_by(AccessRecord.agent_type)
     if summed_until is not None:
         fresh = fresh.where(AccessRecord.at >= summed_until)
+    if since is not None:
+        summed = summed.where(TrafficRow.quarter >= _quarter(since))
+        fresh = fresh.where(AccessRecord.at >= _floor(since))
     for query in (summed, fresh):
         for row in (await db.execute(query)).mappings():
             found[row["agent_type"]].take(row)
@@ -259,6 +262,7 @@ async def _add_summed(
     bucket_s: int,
     offset_s: int,
     agent_type: str | None,
+    timed: bool,
 ) -> None:
     def narrowed(table: type[TrafficRow] | type[TrafficAnswers], *columns: Any) -> Any:
         bucket = (cast(table.quarter, BigInteger) * QUARTER_S + offset_s) // bucket_s
@@ -266,10 +270,12 @@ async def _add_summed(
         query = query.where(table.quarter >= _quarter(since), table.quarter < _quarter(until))
         return query if agent_type is None else query.where(table.agent_type == agent_type)
 
-    sums = [func.sum(getattr(TrafficRow, name)).label(name) for name in _SUMS]
+    sums = [func.sum(getattr(TrafficRow, name)).label(name) for name in (_SUMS if timed else _COUNTS)]
     query = narrowed(TrafficRow, *sums, func.max(TrafficRow.last_access_at).label("last_access_at"))
     for row in (await db.execute(query.group_by("bucket_of_time", TrafficRow.agent_type))).mappings():
         found[row["bucket_of_time"], row["agent_type"]].take(row)
+    if not timed:
+        return
     query = narrowed(TrafficAnswers, TrafficAnswers.bucket, func.sum(TrafficAnswers.turns).label("turns"))
     query = query.group_by("bucket_of_time", TrafficAnswers.agent_type, TrafficAnswers.bucket)
     for row in await db.execute(query):
@@ -287,6 +293,7 @@ async def _from_rows(
     bucket_s: int,
     offset_s: int = 0,
     agent_type: str | None = None,
+    timed: bool = True,
 ) -> defaultdict[Key, Numbers]:
     found: defaultdict[Key, Numbers] = defaultdict(Numbers)
 
@@ -302,12 +309,13 @@ async def _from_rows(
         (CallRecord.started_at, CallRecord.agent_type, _CALLS),
         (CallRecord.started_at, CallRecord.agent_type, _COSTS),
         (Refusal.at, Refusal.agent_type, _REFUSALS),
-        (Answer.at, CallRecord.agent_type, _ANSWERS),
+        *([(Answer.at, CallRecord.agent_type, _ANSWERS)] if timed else []),
     ):
         for row in await read(moment, agent, query):
             found[row["bucket_of_time"], row["agent_type"]].take(row)
-    for row in await read(Answer.at, CallRecord.agent_type, _BUCKETS, Answer.bucket):
-        found[row["bucket_of_time"], row["agent_type"]].answers[row["bucket"]] += row["turns"]
+    if timed:
+        for row in await read(Answer.at, CallRecord.agent_type, _BUCKETS, Answer.bucket):
+            found[row["bucket_of_time"], row["agent_type"]].answers[row["bucket"]] += row["turns"]
     return found
 
 

@@ -102,9 +102,8 @@ async def test_calls_are_found_by_what_they_were(database: Database, http: httpx
     }
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_what_makes_no_sense_is_refused(http: httpx.AsyncClient) -> None:
+    for query in (
         {"q": "x"},
         {"q": "ab\x00"},
         {"q": "x" * 121},
@@ -117,15 +116,10 @@ async def test_calls_are_found_by_what_they_were(database: Database, http: httpx
         {"to": "9999-12-31T23:59:59-14:00"},
         {"page": 0},
         {"per_page": 101},
-    ],
-)
-async def test_what_makes_no_sense_is_refused(
-    database: Database, http: httpx.AsyncClient, query: dict[str, Any]
-) -> None:
-    for path in ("/call-logs", "/call-logs/export"):
-        if path.endswith("export") and set(query) & {"page", "per_page"}:
-            continue
-        assert (await http.get(path, params=query)).status_code == 422, path
+    ):
+        assert (await http.get("/call-logs", params=query)).status_code == 422, query
+        if not set(query) & {"page", "per_page"}:
+            assert (await http.get("/call-logs/export", params=query)).status_code == 422, query
 
 
 async def test_a_call_is_shown_in_all_detail(database: Database, http: httpx.AsyncClient) -> None:

@@ -13,7 +13,7 @@ import itertools
 import math
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +45,7 @@ REASONS = ("hung_up", "agent_ended", "silence", "vanished", *FAILED)
 ZONES_S = (0, 19_800, -12_600, 20_700)
 """UTC, +5:30, -3:30, +5:45."""
 
+COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros")
 BUCKETS_S = (900, 3600, 7200, 86_400)
 
 
@@ -145,6 +146,12 @@ def same(found: dict[tuple[datetime, str], Numbers], expected: dict[tuple[dateti
             true = times[max(1, math.ceil(round(share * len(times), 6))) - 1]
             assert told is not None
             assert abs(told - true) <= 0.03 * true, (key, share, told, true)
+
+
+def counts(found: Mapping[tuple[datetime, str], Numbers | Facts]) -> dict[tuple[datetime, str], dict[str, int]]:
+    """What is not about answers, where there is any."""
+    told = {key: {name: each.sums[name] for name in COUNTS if each.sums[name]} for key, each in found.items()}
+    return {key: each for key, each in told.items() if each}
 
 
 # --- The office -------------------------------------------------------------------------------------------------------
@@ -285,8 +292,12 @@ class Office:
                 "offset_s": self.random.choice(ZONES_S),
                 "agent_type": self.random.choice((None, None, *AGENTS, "nobody")),
             }
+            expected = self.model.over_time(**wanted)
             async with self.db.reading() as db:
-                same(await over_time(db, **wanted), self.model.over_time(**wanted))
+                same(await over_time(db, **wanted), expected)
+                untimed = await over_time(db, **wanted, timed=False)
+            assert counts(untimed) == counts(expected)
+            assert not any(numbers["turns"] or numbers.answers for numbers in untimed.values())
         await self.ask_totals()
 
     async def ask_everything(self) -> None:
@@ -306,6 +317,12 @@ class Office:
             came[agent].append(at)
         told = {agent: (each["accesses"], each.last_access_at) for agent, each in totals.items() if each["accesses"]}
         assert told == {agent: (len(moments), max(moments)) for agent, moments in came.items()}
+        since = self.random.choice(list(itertools.chain(*came.values())) or [NOW])
+        async with self.db.reading() as db:
+            later = await traffic.totals(db, since=since)
+        assert {agent: each["accesses"] for agent, each in later.items() if each["accesses"]} == {
+            agent: count for agent, moments in came.items() if (count := sum(at >= floor(since) for at in moments))
+        }
         going_on = [call.agent for call in self.model.calls.values() if call.ended is None]
         assert live == {agent: going_on.count(agent) for agent in set(going_on)}
 
@@ -749,9 +766,8 @@ def collapse(found: dict[tuple[datetime, str], Facts]) -> list[Facts]:
     return [total]
 
 
-@pytest.mark.parametrize(
-    ("path", "query"),
-    [
+async def test_what_makes_no_sense_is_refused(http: httpx.AsyncClient) -> None:
+    for path, query in (
         ("/api/agents/traffic", {"hours": 2160, "bucket_minutes": 15}),
         ("/api/agents/traffic", {"hours": 2161}),
         ("/api/agents/traffic", {"bucket_minutes": 20}),
@@ -766,9 +782,5 @@ def collapse(found: dict[tuple[datetime, str], Facts]) -> list[Facts]:
         ("/api/agents/usage", {"before": "0001-01-01T00:00:00+14:00"}),
         ("/api/agents/usage", {"otp_id": "\x00"}),
         ("/api/agents/usage", {"agent_type": "\x00"}),
-    ],
-)
-async def test_what_makes_no_sense_is_refused(
-    database: Database, http: httpx.AsyncClient, path: str, query: dict[str, Any]
-) -> None:
-    assert (await http.get(path, params=query)).status_code == 422
+    ):
+        assert (await http.get(path, params=query)).status_code == 422, query
