@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,7 +14,6 @@ from banking.policy import Policy
 from core.clock import utc_now
 from core.db import Database
 from core.errors import Forbidden, Unauthorized
-from core.parts import Parts
 from core.settings import Settings
 from identity import standing
 from identity.actor import Actor
@@ -39,8 +37,6 @@ class Shared:
     switchboard: Switchboard
     delivery: Post
     rates: Rates = field(default_factory=Rates)
-    parts: Parts = field(default_factory=Parts)
-    started_at: datetime = field(default_factory=utc_now)
 
     @property
     def policy(self) -> Policy:

@@ -1,3 +1,1 @@
-"""What every room may use."""
-
-VERSION = "0.1.0"
+"""Everyone's tools: settings, database, errors, tasks, log, money, time, identifiers."""

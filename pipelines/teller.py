@@ -12,7 +12,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -175,8 +174,6 @@ class Teller(FrameProcessor):
         if isinstance(frame, InterruptionFrame):
             for owed in self._owed.values():
                 owed.cut_off = True
-            if self._open is not None and self._open.heard_at is None:
-                self._tell_reading("due")
         elif direction is FrameDirection.DOWNSTREAM:
             if isinstance(frame, LLMContextUserTurnFrame):
                 self._spoken = frame.text, _began_at(frame.timestamp)
@@ -229,7 +226,6 @@ class Teller(FrameProcessor):
             case _:
                 # Neither yes nor no: the model answers, and a later yes needs the read-back again.
                 open_.heard_at = None
-                self._tell_reading("due")
                 return False
         return True
 
@@ -408,12 +404,7 @@ class Teller(FrameProcessor):
         open_ = self._open
         if open_ is not None:
             open_.heard_at = None
-            self._tell_reading("reading")
             open_.token = await self._say(open_.draft.read_back)
-
-    def _tell_reading(self, state: Literal["reading", "heard", "due"]) -> None:
-        """Let the page say when a yes counts: once the draft has been read out (`heard`), until it is due again."""
-        self._notify({"type": "read-back", "state": state})
 
     async def _say(self, text: str, *, owed: bool = False) -> int:
         """Speak a sentence of the server's; the number under which its end is told."""
@@ -449,7 +440,6 @@ class Teller(FrameProcessor):
         open_ = self._open
         if open_ is not None and open_.token == token and seconds >= PLAYED_S_PER_WORD * self._words.get(token, 0):
             open_.heard_at = monotonic_s()
-            self._tell_reading("heard")
 
     @property
     def _must(self) -> Drafts:

@@ -2,7 +2,7 @@ import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
 import { IconBell } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { bankDayAndTime } from "../components/bank-time";
+import { dayAndTime } from "../components/format";
 import { noticesQuery, readNotice } from "./api";
 import { Listing } from "./Listing";
 import classes from "./Notices.module.css";
@@ -92,7 +92,7 @@ function Words({ notice }: { notice: Notice }) {
         {notice.text}
       </Text>
       <Text c="dimmed" fz="sm" className="figures">
-        {bankDayAndTime(notice.at)}
+        {dayAndTime(notice.at)}
       </Text>
     </Stack>
   );

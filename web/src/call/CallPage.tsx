@@ -49,13 +49,15 @@ function Call({ call }: { call: LiveCall }) {
   return (
     <div className={classes.page}>
       <CallBar call={call} state={state} />
-      <ConversationView
-        conversation={state.conversation}
-        phase={state.phase}
-        agentName={call.agent.name}
-        trySaying={call.agent.try_saying}
-        aside={aside && <CallAside cards={state.cards} acts={state.acts} touched={state.touched} />}
-      />
+      <div className={aside ? `${classes.middle} ${classes.withCards}` : classes.middle}>
+        <ConversationView
+          conversation={state.conversation}
+          phase={state.phase}
+          agentName={call.agent.name}
+          trySaying={call.agent.try_saying}
+        />
+        {aside && <CallAside cards={state.cards} acts={state.acts} />}
+      </div>
       <Dock call={call} state={state} />
     </div>
   );

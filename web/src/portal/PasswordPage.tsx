@@ -20,15 +20,8 @@ const FIELDS = Object.keys(EMPTY) as Field[];
 /** Refusals that are about one of the fields. */
 const FIELD_OF: Record<string, Field> = { login_refused: "current", bad_password: "next" };
 
-interface PasswordPageProps {
-  /** Nothing else is open before the password that was given out is changed. */
-  first?: boolean;
-  /** Where one came from. */
-  back?: string;
-}
-
-/** A new password for who is logged in. */
-export function PasswordPage({ first = false, back = "/profile" }: PasswordPageProps) {
+/** A new password; `first` where nothing else is open before the one that was given out is changed. */
+export function PasswordPage({ first = false }: { first?: boolean }) {
   const [values, setValues] = useState(EMPTY);
   const [sent, setSent] = useState(false);
   const form = useRef<HTMLFormElement>(null);
@@ -118,7 +111,7 @@ export function PasswordPage({ first = false, back = "/profile" }: PasswordPageP
                 Log out
               </Button>
             ) : (
-              <Button component={Link} to={back} size="lg" variant="default">
+              <Button component={Link} to="/profile" size="lg" variant="default">
                 Cancel
               </Button>
             )}
