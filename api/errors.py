@@ -49,9 +49,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AppError)
     async def on_app_error(request: Request, error: AppError) -> JSONResponse:
-        response = error_response(error)
-        response.headers.update(getattr(request.state, "rate_limit", {}))
-        return response
+        return _limited(request, error_response(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -65,9 +63,8 @@ def install(app: FastAPI) -> None:
             for problem in error.errors()
         ]
         detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in errors[:5])
-        response = error_response(Invalid(detail or "The request is not valid", code="validation"), errors=errors)
-        response.headers.update(getattr(request.state, "rate_limit", {}))
-        return response
+        invalid = Invalid(detail or "The request is not valid", code="validation")
+        return _limited(request, error_response(invalid, errors=errors))
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> JSONResponse:
@@ -76,3 +73,9 @@ def install(app: FastAPI) -> None:
         response = error_response(AppError(str(error.detail), code=code, status=error.status_code))
         response.headers.update(error.headers or {})
         return response
+
+
+def _limited(request: Request, response: JSONResponse) -> JSONResponse:
+    """An answer that also tells what is left of the route's rate, where it has one (`api.limited`)."""
+    response.headers.update(getattr(request.state, "rate_limit", {}))
+    return response

@@ -130,7 +130,7 @@ class Truth:
         return f"To be clear: what has moved in this call is {told}{before}. No other money has moved."
 
     def _may_say(self, said: Said, asked: str) -> bool:
-        if said.undoes and self._was_done(said) and not any(told.said.words == said.words for told in self._told):
+        if said.undoes and self._was_done(said) and not self._word_for_word(said):
             return False
         claims = said.claims
         if not claims and affirms(said) and asks_whether_done(asked):
@@ -138,7 +138,7 @@ class Truth:
         if said.readable and not claims:
             return True
         # A line of a statement as it was read out, with its day, is no word about what was tried in this call.
-        if any(told.dates and told.said.words == said.words for told in self._told):
+        if any(told.dates for told in self._word_for_word(said)):
             return True
         about = _about(said, claims)
         act = next((act for act in reversed(self._acts) if self._fits(act, about)), None)
@@ -147,10 +147,14 @@ class Truth:
         # What the model says it has done itself, or says of nothing in particular, needs the act; a text that somebody
         # else wrote, such as a narration, may have been read out with the server's words.
         if not said.readable or not (_is_own(claims) or _is_unspecific(said)):
-            return any(told.said.words == said.words for told in self._told) or (
+            return bool(self._word_for_word(said)) or (
                 said.readable and (self._is_paraphrase(said) or self._is_history(said))
             )
         return False
+
+    def _word_for_word(self, said: Said) -> list[_Told]:
+        """Where the server itself has said just this."""
+        return [told for told in self._told if told.said.words == said.words]
 
     def _was_done(self, said: Said) -> bool:
         """Whether what a sentence denies was done: the newest payment tried that it may be about."""

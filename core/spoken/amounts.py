@@ -143,6 +143,7 @@ _VAGUE_AFTER_PHRASES = phrases(
     "per cent, or so, or more, or less, or something, or thereabouts, or above, or under, or below, and above, and "
     "below, and over, and change, and odd, at most, at least, a share, se zyada"
 )
+_WHOLE = word_set("sum amount payment transfer total figure")  # "a sum of a thousand" is all of it
 _NO_AMOUNT_AFTER = word_set(
     "last past previous recent latest next first top other these those at in on page option step chapter section line "
     "room flat floor gate seat age aged since until till before after during year month day number numbers digit "
@@ -418,9 +419,6 @@ def _looks_like_a_code(tokens: Sequence[Token]) -> bool:
         return False
     ungrouped = tokens[0].end - tokens[0].start == len(tokens[0].text)
     return ungrouped and len(tokens[0].text) >= _CODE_DIGITS and not tokens[0].text.endswith("00")
-
-
-_WHOLE = word_set("sum amount payment transfer total figure")
 
 
 def _is_vague(tokens: Sequence[Token], found: Found) -> bool:

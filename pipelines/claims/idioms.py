@@ -160,7 +160,7 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"^(?:(?:and|so|now) )*(?:i|we) (?:just )?(?:set|put) (?:the|a|your|it|that|him|her|them|[a-z]+ on)\b",
             r"(?:i|we) (?:have )?(?:just )?(?:asked|told|instructed) (?:the|our|your) (?:bank|branch|team|people)\b",
             r"card (?:is |'s |has been )?(?:now )?(?:off|dead)\b",
-            r"expect (?:a (?:reminder|call)|(?:your|the) (?:reminder|call)|me to (?:remind|call))\b|have you down\b",
+            r"expect (?:(?:a|your|the) (?:reminder|call)|me to (?:remind|call))\b|have you down\b",
             r"on (?:your|the) list now\b|payee list (?:now )?(?:has|includes)\b|[a-z]+ 's in$",
             r"noted (?:[a-z]+ )?(?:reminder|request|complaint)\b|(?:reminder|alarm) (?:is|'s) on$",
             r"(?:put|placed) (?:a|the) (?:block|stop|hold|freeze)\b|useless\b",

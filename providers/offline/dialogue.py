@@ -223,13 +223,13 @@ class Dialogue:
             words = ("at", *words)  # "Nine" says when only as an answer.
             values = self._values(intent, words, answer=True)
         fits = guess is None or guess.intent == intent.name
-        if guess is not None and fits and guess.score >= _SURE:
+        sure = guess is not None and guess.score >= _SURE
+        if sure and fits:
             values = self._values(intent, words) | values  # a whole sentence: a name nobody knows is not the one before
         if asked.entity == "text" and (fits or not self._is_own_turn(guess, words)):
             text = self._ear.answer(asked, intent, words)
             values |= {asked.name: text} if text else {}
             fits = True
-        sure = guess is not None and guess.score >= _SURE
         complete = self._residue(intent, words) == 0
         if (asked.name in values and (complete or fits)) or (values and complete and (fits or not sure)):
             return self._do(intent, {**self.memory.slots, **values}, tools)
