@@ -67,7 +67,7 @@ class _Open:
     """The draft that waits for a word.
 
     Attributes:
-        token: Of its last read-back.
+        token: Of its last read-back; 0 where that no longer counts.
         heard_at: When that had been played whole, on the monotonic clock; None until then, and again after a turn
             that was neither yes nor no.
     """
@@ -224,8 +224,9 @@ class Teller(FrameProcessor):
             case "repeat":
                 await self._read_back()
             case _:
-                # Neither yes nor no: the model answers, and a later yes needs the read-back again.
-                open_.heard_at = None
+                # Neither yes nor no: the model answers, and a later yes needs the read-back again, also where the end
+                # of this one is still on its way here.
+                open_.heard_at, open_.token = None, 0
                 return False
         return True
 

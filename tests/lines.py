@@ -38,6 +38,7 @@ from identity.delivery import Parcel, Recipient
 from pipelines.banking import AGENT
 from pipelines.base import Json, Means
 from pipelines.build import Services, build
+from pipelines.played import SpeechMark
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
@@ -102,11 +103,17 @@ class Loudspeaker(BaseOutputTransport):
         super().__init__(TransportParams(audio_out_enabled=True, audio_out_end_silence_secs=0))
         self.played_s = 0.0
         self.changed = asyncio.Condition()
+        self.marks: list[SpeechMark] = []
         self._speed = speed
 
     async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
         await self.set_transport_ready(frame)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if isinstance(frame, SpeechMark):
+            self.marks.append(frame)
+        await super().process_frame(frame, direction)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         seconds = frame.num_frames / frame.sample_rate

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pipecat.frames.frames import OutputAudioRawFrame
+from pipecat.processors.frame_processor import FrameDirection
 
 from banking import accounts, ledger
 from banking.accounts import House
@@ -27,7 +29,7 @@ from pipelines.banking import AGENT
 from providers import ollama
 from providers.base import Brief
 from tests.doubles.openai_chat import Calls, OpenAIChat, Says, Turn
-from tests.lines import Guest, Line, Pigeon
+from tests.lines import HZ, Guest, Line, Pigeon
 
 STEP_S = 0.1
 SPEED = 25.0
@@ -87,6 +89,7 @@ async def agree(line: Line, transfer: Transfer, said: list[str]) -> None:
     line.notes.clear()
 
 
+@pytest.mark.realtime
 @pytest.mark.timeout(400)
 async def test_at_every_tenth_of_a_second(database: Database, stack: AsyncExitStack, tmp_path: Path) -> None:
     points = [round(STEP_S * n, 1) for n in range(int((READ_BACK_S + OUTCOME_S) / STEP_S))]
@@ -125,6 +128,27 @@ async def test_at_every_tenth_of_a_second(database: Database, stack: AsyncExitSt
         await agree(line, (await line.transfers())[-1], line.voice.said[before:])
         assert await line.postings() == posted
     assert posted >= sum(at_s > READ_BACK_S for at_s in points) - 1
+
+
+async def test_the_end_of_a_read_back_that_comes_late(
+    database: Database, stack: AsyncExitStack, tmp_path: Path
+) -> None:
+    """On a busy machine the mark behind it may arrive after the caller has said something else."""
+    model = await stack.enter_async_context(OpenAIChat(answer=obliging))
+    line = await call(stack, database, await Guest.arrives(database), model, tmp_path, speed=1)
+    await line.types("send five rupees to ravi")
+    await line.voice.says(containing="Shall I go ahead?")
+    await line.until(lambda: len(line.loudspeaker.marks) == 2)
+    begin, end = line.loudspeaker.marks
+    await line.types("hold on a second")
+    await line.voice.says(containing="All right.")
+    sound = OutputAudioRawFrame(bytes(2 * int(HZ * READ_BACK_S)), HZ, 1)
+    for frame in (begin, sound, end):
+        await line.teller.played.process_frame(frame, FrameDirection.DOWNSTREAM)
+    assert not line.teller.consent_may_follow
+    await line.types("yes")
+    await line.voice.says(containing="Please let me read it to you first.")
+    assert await line.states() == [State.DRAFTED]
 
 
 async def test_hanging_up_right_after_yes(database: Database, stack: AsyncExitStack, tmp_path: Path) -> None:
