@@ -69,24 +69,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, _options: argparse.Namespace) -> int:
-    from api.server import serve
+    from api.server import serve, take_port
     from core.db import migrate, needs_migration
 
     if settings.production and needs_migration(settings.sqlalchemy_url):
         print("The database schema is not current. Run: python run.py migrate", file=sys.stderr)
         return 1
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if not settings.production:
-        migrate(settings.sqlalchemy_url)
-    asyncio.run(_prepare(settings))
-    serve(settings)
+    with take_port(settings) as port:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not settings.production:
+            migrate(settings.sqlalchemy_url)
+        serve(settings, port, greeting=asyncio.run(_prepared(settings)))
     return 0
 
 
-async def _prepare(settings: Settings) -> None:
+async def _prepared(settings: Settings) -> str:
     from api.welcome import prepare, welcome
 
-    print(welcome(settings, await prepare(settings)), flush=True)
+    return welcome(settings, await prepare(settings))
 
 
 def _check(settings: Settings, _options: argparse.Namespace) -> int:

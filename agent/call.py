@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loguru import logger
-from pipecat.frames.frames import LLMMessagesAppendFrame
-from pipecat.observers.base_observer import BaseObserver, FramePushed
+from pipecat.frames.frames import ErrorFrame
 from pipecat.processors.aggregators.llm_response_universal import AssistantTurnStoppedMessage, UserTurnStoppedMessage
 from pipecat.processors.frameworks.rtvi import RTVIUICommandFrame
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent.rtvi import GuardedRTVIProcessor, observer_params
+from agent.observer import CallObserver
+from agent.rtvi import PRESENT, GuardedRTVIProcessor, observer_params
 from agent.scribe import Scribe
 from agent.transport import CallTransport
 from agent.webrtc import CallConnection
 from calls import log as call_log
 from calls import usage
+from calls.events import Event
 from core.clock import monotonic_s, utc_now
 from core.db import Database
 from core.errors import AppError, Conflict
@@ -35,10 +36,10 @@ from pipelines.base import AgentType, Json, Means, Outcome
 from pipelines.build import Conversation, Services, build
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.teller import Teller
-from pipelines.tools import ToolDesk
+from pipelines.tools import ToolDesk, ToolOutcome
 from pipelines.turns import strategies
 from providers import catalog
-from providers.base import Brief
+from providers.base import Brief, Kind
 
 CONNECT_TIMEOUT_S = 20.0
 """From answer to established media; a browser that has not managed by then will not."""
@@ -79,7 +80,16 @@ class Parts:
 class Call:
     """One live conversation of one customer with one agent."""
 
-    def __init__(self, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims, customer_id: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        call_id: str,
+        agent: AgentType,
+        owner: Claims,
+        customer_id: str,
+        providers: Mapping[Kind, str],
+    ) -> None:
         self.id = call_id
         self.agent = agent
         self.owner = owner
@@ -87,6 +97,7 @@ class Call:
         self.opened_at = monotonic_s()
         self.connection: CallConnection
         self._parts = parts
+        self._providers = providers
         self._conversation: Conversation
         self._transport: CallTransport
         self._scribe: Scribe | None = None
@@ -104,7 +115,7 @@ class Call:
 
         Raises: AppError; then nothing is left behind.
         """
-        choices = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
+        choices: dict[Kind, str] = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
         async with parts.db.transaction() as db:
             customer_id = await agent.admit(db, owner, utc_now())
             await call_log.open_call(
@@ -124,7 +135,7 @@ class Call:
             )
             if owner.role == "otp":
                 await usage.claim_access(db, otp_id=owner.subject, agent_type=agent.id, call_id=call_id)
-        return cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id)
+        return cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id, providers=choices)
 
     async def prepare(self, offer_sdp: str) -> None:
         """Build the pipeline and answer the offer; nothing runs yet.
@@ -162,15 +173,24 @@ class Call:
             admitted=self._check_log_in,
         )
         desk.on_view = self._show
+        desk.on_tool = self._note_tool
         self._teller = Teller(desk, self.agent.drafts, notify=self._notify, note=self._note_act)
-        rtvi = GuardedRTVIProcessor(withhold=self._teller.typed, on_abuse=self._on_abuse)
+        rtvi = GuardedRTVIProcessor(client_messages=(PRESENT,), withhold=self._teller.typed, on_abuse=self._on_abuse)
+        services = Services(
+            stt=catalog.make(settings, "stt", brief),
+            llm=catalog.make(settings, "llm", brief),
+            tts=catalog.make(settings, "tts", brief),
+        )
+        observer = CallObserver(
+            providers=self._providers,
+            voice=services.tts.name,
+            answered=self._scribe.answered,
+            used=self._scribe.used,
+            typed=self._on_typed,
+        )
         self._conversation = build(
             agent=self.agent,
-            services=Services(
-                stt=catalog.make(settings, "stt", brief),
-                llm=catalog.make(settings, "llm", brief),
-                tts=catalog.make(settings, "tts", brief),
-            ),
+            services=services,
             transport_in=self._transport.input(),
             transport_out=self._transport.output(),
             turns=strategies(self._parts.smart_turn),
@@ -181,7 +201,7 @@ class Call:
             rtvi_params=observer_params(),
             call_id=self.id,
             ending=self._note_reason,
-            observers=[_TypedTurns(self._on_typed)],
+            observers=[observer],
         )
         self._listen(rtvi)
 
@@ -198,9 +218,18 @@ class Call:
         async def on_client_ready(_rtvi: RTVIProcessor) -> None:
             await self._greet()
 
+        @rtvi.event_handler("on_client_message")
+        async def on_client_message(_rtvi: RTVIProcessor, _present: object) -> None:
+            self._conversation.caller_present()
+
         @self._transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_transport: CallTransport, _client: object) -> None:
             await self.hang_up("hung_up")
+
+        @self._conversation.worker.event_handler("on_pipeline_error")
+        async def on_pipeline_error(_worker: object, frame: ErrorFrame) -> None:
+            if frame.processor is not None and not frame.processor.is_usable:
+                self._note_reason("failed")  # pipecat ends the pipeline, and says no more than that it ended
 
         @self._conversation.user.event_handler("on_user_turn_stopped")
         async def on_user_turn_stopped(_aggregator: object, _strategy: object, message: UserTurnStoppedMessage) -> None:
@@ -293,6 +322,11 @@ class Call:
         assert self._scribe is not None
         self._scribe.note("tool", text, at=utc_now())
 
+    def _note_tool(self, name: str, took_ms: int, outcome: ToolOutcome) -> None:
+        assert self._scribe is not None
+        began_at = utc_now() - timedelta(milliseconds=took_ms)
+        self._scribe.happened(Event(began_at, "tool", name, took_ms, outcome))
+
     async def enter_code(self, code: str | None) -> Outcome:
         """Take the digits of the page's keypad; None cancels.
 
@@ -376,8 +410,7 @@ class Call:
     async def _write_end(self, at: datetime) -> None:
         async with self._parts.db.transaction() as db:
             await call_log.close_call(db, call_id=self.id, reason=self._reason or "failed", at=at)
-            if self._connected_at is None and self.owner.role == "otp":
-                await usage.return_access(db, call_id=self.id, now=at)
+            await usage.return_unserved(db, call_id=self.id, now=at)
 
     async def _close_row_later(self, at: datetime) -> None:
         for pause_s in CLOSE_RETRIES_S:
@@ -389,18 +422,3 @@ class Call:
             return
         # The start-up sweep closes it.
         logger.error("Gave up closing the row of call {}: the database stays away", self.id)
-
-
-class _TypedTurns(BaseObserver):
-    """Tells what the caller typed; speech is heard through the aggregator."""
-
-    def __init__(self, typed: Callable[[str], None]) -> None:
-        super().__init__(observe_every_push=False)
-        self._typed = typed
-
-    async def on_push_frame(self, data: FramePushed) -> None:
-        if isinstance(data.frame, LLMMessagesAppendFrame) and isinstance(data.source, RTVIProcessor):
-            for message in data.frame.messages:
-                content = message.get("content") if isinstance(message, dict) else None
-                if isinstance(content, str):
-                    self._typed(content)

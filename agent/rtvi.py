@@ -28,6 +28,9 @@ from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S, Toke
 from core.clock import monotonic_s
 from core.errors import AppError
 
+PRESENT = "present"
+"""The client message of a page somebody is at, reading or typing; it carries nothing."""
+
 MAX_TEXT_CHARS = 1_000
 MAX_ID_CHARS = 64
 MAX_QUEUED = 32

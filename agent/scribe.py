@@ -1,71 +1,141 @@
-"""Writes down what was said in a call, without the call ever waiting for the database."""
+"""Writes down what becomes of a call, without the call ever waiting for the database."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
-from calls import transcript
+from calls import answers, costs, events, transcript
+from calls.answers import Timing
+from calls.costs import Usage
+from calls.events import Event
 from calls.transcript import Speaker, Turn
 from core.db import Database
-from core.errors import AppError
+from core.errors import AppError, Busy
 from core.tasks import spawn
 
 MAX_WAITING = 500
-"""Turns not yet written; beyond it new ones are dropped and counted rather than held without end."""
+"""Lines not yet written; beyond it new ones are dropped and counted rather than held without end."""
+
+GATHER_S = 1.5
+"""How long news is gathered before it is written in one transaction: the most a crash can take, but for the writing."""
+
+LAST_TRIES = 20
+RETRY_S = 0.2
+"""How often, and after which pause, a busy database is asked again at the end of a call."""
 
 FLUSH_TIMEOUT_S = 5.0
 
 
+@dataclass
+class _Page:
+    """What is to be written in one transaction."""
+
+    turns: list[Turn] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    usages: dict[tuple[str, str], Usage] = field(default_factory=dict)
+    """The newest totals; older ones need not be written."""
+
+    def __len__(self) -> int:
+        return len(self.turns) + len(self.timings) + len(self.events)
+
+    def before(self, later: _Page) -> _Page:
+        """Both, this one first."""
+        return _Page(
+            self.turns + later.turns,
+            self.timings + later.timings,
+            self.events + later.events,
+            self.usages | later.usages,
+        )
+
+
 class Scribe:
-    """One call's transcript on its way to the database."""
+    """One call's record on its way to the database: transcript, answer times, events, usage."""
 
     def __init__(self, db: Database, *, call_id: str) -> None:
         self._db = db
         self._call_id = call_id
-        self._queue: asyncio.Queue[Turn | None] = asyncio.Queue(MAX_WAITING)
+        self._page = _Page()
+        self._news = asyncio.Event()
+        self._closing = asyncio.Event()
         self._writer = spawn(self._write(), owner=f"scribe {call_id}")
         self.dropped = 0
 
     def note(self, role: Speaker, text: str, *, at: datetime, interrupted: bool = False) -> None:
-        """Put a turn on the queue; never waits."""
-        if not text.strip():
-            return
-        try:
-            self._queue.put_nowait(Turn(role=role, text=text, started_at=at, interrupted=interrupted))
-        except asyncio.QueueFull:
+        """Take down a turn; never waits, like the others."""
+        if text.strip() and self._has_room():
+            self._page.turns.append(Turn(role=role, text=text, started_at=at, interrupted=interrupted))
+
+    def answered(self, timing: Timing) -> None:
+        """Take down how long an answer took."""
+        if self._has_room():
+            self._page.timings.append(timing)
+
+    def happened(self, event: Event) -> None:
+        """Take down an event."""
+        if self._has_room():
+            self._page.events.append(event)
+
+    def used(self, usage: Usage) -> None:
+        """Take down what the call has used of a vendor so far."""
+        self._page.usages[usage.kind, usage.provider] = usage
+        self._news.set()
+
+    def _has_room(self) -> bool:
+        if len(self._page) >= MAX_WAITING:
             self.dropped += 1
+            return False
+        self._news.set()
+        return True
 
     async def close(self) -> None:
         """Write what is left."""
+        self._closing.set()
+        self._news.set()
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                await self._queue.put(None)
                 await self._writer
         except TimeoutError:
             self._writer.cancel()
-            logger.error("Transcript of {} not fully written: the database did not answer", self._call_id)
+            logger.error("Record of {} not fully written: the database did not answer", self._call_id)
         if self.dropped:
-            logger.warning("Transcript of {} lost {} turns", self._call_id, self.dropped)
+            logger.warning("Record of {} lost {} lines", self._call_id, self.dropped)
 
     async def _write(self) -> None:
-        done = False
-        while not done:
-            batch = [await self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            done = None in batch
-            turns = [turn for turn in batch if turn is not None]
-            if turns:
-                await self._append(turns)
+        while not self._closing.is_set():
+            await self._news.wait()
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    await self._closing.wait()
+            if not await self._put_down():
+                self._news.set()
+        for _ in range(LAST_TRIES):
+            if await self._put_down():
+                break
+            await asyncio.sleep(RETRY_S)
 
-    async def _append(self, turns: list[Turn]) -> None:
+    async def _put_down(self) -> bool:
+        """Write the page; False if the database is busy, then it is kept."""
+        page, self._page = self._page, _Page()
+        if not page and not page.usages:
+            return True
         try:
             async with self._db.transaction() as db:
-                await transcript.append(db, call_id=self._call_id, turns=turns)
+                await transcript.append(db, call_id=self._call_id, turns=page.turns)
+                await answers.append(db, call_id=self._call_id, timings=page.timings)
+                await events.append(db, call_id=self._call_id, events=page.events)
+                await costs.record(db, call_id=self._call_id, usages=page.usages.values())
+        except Busy:
+            self._page = page.before(self._page)
+            return False
         except (AppError, SQLAlchemyError) as error:
-            self.dropped += len(turns)
-            logger.error("Could not write the transcript of {}: {}", self._call_id, type(error).__name__)
+            self.dropped += len(page)
+            logger.error("Could not write the record of {}: {}", self._call_id, type(error).__name__)
+        return True

@@ -19,6 +19,7 @@ from agent.call import CLOSING_DOWN, Call, Parts
 from agent.loop import LoopMonitor
 from agent.sdp import MAX_CANDIDATES, CandidateBudget
 from agent.webrtc import Candidate
+from calls.refusals import Refusals
 from core.clock import monotonic_s
 from core.errors import AppError, Busy, Conflict, NotFound
 from core.ids import new_id
@@ -64,7 +65,11 @@ class AlreadyUsed(Conflict):
 
 @dataclass(slots=True)
 class Session:
-    """A promised call: from `start` to the end of the call."""
+    """A promised call: from `start` to the end of the call.
+
+    Attributes:
+        given_up: Why it shall end as soon as it has started.
+    """
 
     id: str
     owner: Claims
@@ -72,7 +77,7 @@ class Session:
     promised_at: float
     call: Call | None = None
     starting: bool = False
-    abandoned: bool = False
+    given_up: str | None = None
     renegotiations: int = 0
     budget: CandidateBudget = field(default_factory=CandidateBudget)
     early_candidates: deque[Candidate] = field(default_factory=lambda: deque(maxlen=MAX_CANDIDATES))
@@ -91,11 +96,13 @@ class Switchboard:
     """Admits, finds and ends calls."""
 
     def __init__(self, parts: Parts) -> None:
+        self.node = parts.node
         self._settings = parts.settings
         self._parts = parts
         self._sessions: dict[str, Session] = {}
         self._seats_taken = 0
         self._seat_freed = asyncio.Event()
+        self.refusals = Refusals(parts.node)
         self._monitor = LoopMonitor()
         self._monitor_task: asyncio.Task[None] | None = None
         self.draining = False
@@ -133,7 +140,7 @@ class Switchboard:
         Raises: UnknownAgent, ServerBusy, TooManyCalls.
         """
         agent_types.load(agent_type)
-        self._check_room(owner)
+        self._admit(owner, agent_type)
         self._forget_stale()
         waiting = [s for s in self._sessions.values() if s.owner.subject == owner.subject and s.call is None]
         if len(waiting) >= MAX_SESSIONS_PER_OWNER or len(self._sessions) >= MAX_SESSIONS:
@@ -141,6 +148,14 @@ class Switchboard:
         session = Session(new_id("call"), owner, agent_type, monotonic_s())
         self._sessions[session.id] = session
         return session
+
+    def _admit(self, owner: Claims, agent_type: str) -> None:
+        """Raises: ServerBusy, TooManyCalls; then the refusal counts in the traffic."""
+        try:
+            self._check_room(owner)
+        except (ServerBusy, TooManyCalls) as refusal:
+            self.refusals.count(agent_type, refusal.code)
+            raise
 
     def _check_room(self, owner: Claims) -> None:
         if self.draining:
@@ -178,7 +193,7 @@ class Switchboard:
             return await self._renegotiate(session, session.call, checked, restart=restart)
         if session.call is not None or session.starting:
             raise AlreadyUsed("This session has already started its call; begin a new one")
-        self._check_room(owner)
+        self._admit(owner, session.agent_type)
         session.starting = True
         self._seats_taken += 1
         try:
@@ -191,8 +206,8 @@ class Switchboard:
         session.starting = False
         session.budget = CandidateBudget(offer=checked)
         spawn(self._carry(session, call), owner=f"call {call.id}")
-        if session.abandoned:
-            await call.hang_up("hung_up")
+        if session.given_up is not None:
+            await call.hang_up(session.given_up)
             raise NotFound("The call was given up while it started")
         for candidate in session.early_candidates:
             await webrtc.add_candidate(self._settings, call.connection, candidate, session.budget)
@@ -287,13 +302,15 @@ class Switchboard:
 
         Raises: NotFound.
         """
-        session = self._find(session_id, owner)
+        await self._end(self._find(session_id, owner), "hung_up")
+
+    async def _end(self, session: Session, reason: str) -> None:
         if session.call is not None:
-            await session.call.hang_up("hung_up")
+            await session.call.hang_up(reason)
         elif session.starting:
-            session.abandoned = True
+            session.given_up = reason
         else:
-            del self._sessions[session.id]
+            self._sessions.pop(session.id, None)
 
     async def _carry(self, session: Session, call: Call) -> None:
         try:
@@ -301,6 +318,11 @@ class Switchboard:
         finally:
             self._free_seat()
             self._sessions.pop(session.id, None)
+
+    async def hang_up_all_of(self, subject: str, reason: str) -> None:
+        """End every call of a user or portal code here, also the ones that are promised or just starting."""
+        own = [session for session in self._sessions.values() if session.owner.subject == subject]
+        await asyncio.gather(*(self._end(session, reason) for session in own))
 
     async def drain(self, *, timeout_s: float) -> None:
         """Take no more calls, let running ones go on for `timeout_s`, then end them with a sentence."""

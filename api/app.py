@@ -13,20 +13,38 @@ from loguru import logger
 from agent.call import Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
-from api import agents, audit, auth, bank, calls, errors, health, pages, portal, requests, webhooks
+from api import (
+    admins,
+    agents,
+    audit,
+    auth,
+    bank,
+    call_logs,
+    calls,
+    errors,
+    health,
+    live,
+    otps,
+    pages,
+    portal,
+    requests,
+    system,
+    traffic,
+    webhooks,
+)
 from api.deps import Shared
 from api.edge import Edge
 from api.upkeep import Upkeep
 from calls import log as call_log
 from calls import usage
-from core import tasks, vault
+from core import VERSION, tasks, vault
 from core.clock import utc_now
 from core.crypto import load_secret
 from core.db import Database
 from core.settings import Settings
 from identity import delivery
-from identity.limits import LoginLimits, Rates
-from identity.tokens import Tokens
+from identity.limits import PACES_S, LoginLimits, Rates
+from identity.tokens import Tokens, keys_of_settings
 from pipelines import catalog as agent_types
 from pipelines.base import Means
 from pipelines.smart_turn import SmartTurnModel
@@ -54,12 +72,13 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         secret=secret,
         db=db,
-        tokens=Tokens(secret, ttl_minutes=settings.session_ttl_minutes),
-        limits=LoginLimits(),
+        tokens=Tokens(keys_of_settings(settings, secret=secret), ttl_minutes=settings.session_ttl_minutes),
+        limits=LoginLimits(paces_s={"otp": PACES_S[settings.code_format]}),
         switchboard=Switchboard(parts),
         delivery=post,
         rates=Rates(settings.rate_factor),
     )
+    ticker = live.Ticker(shared)
     upkeep = Upkeep(shared)
 
     @asynccontextmanager
@@ -74,9 +93,11 @@ def create_app(settings: Settings) -> FastAPI:
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")
         await vendors.warm(settings, briefs())
+        await system.look(shared)
         upkeep.begin()
         shared.switchboard.open()
         yield
+        await ticker.close()
         await shared.switchboard.close()
         await upkeep.close()
         await tasks.drain(timeout_s=STOP_TIMEOUT_S)
@@ -87,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Parley",
-        version="0.1.0",
+        version=VERSION,
         description="Real-time voice agents that can be trusted.",
         lifespan=lifespan,
         # FastAPI's own documentation pages load scripts from another host, which no page of ours does.
@@ -96,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": errors.ErrorOut}, "5XX": {"model": errors.ErrorOut}},
     )
     app.state.shared = shared
+    app.state.ticker = ticker
     errors.install(app)
     _mount(app)
     if settings.cors_origins:
@@ -104,9 +126,14 @@ def create_app(settings: Settings) -> FastAPI:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
-            expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID", *RATE_HEADERS],
+            expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID", otps.TOTAL_HEADER, *RATE_HEADERS],
         )
-    app.add_middleware(Edge, tls=settings.url.startswith("https://"), quiet=("/health", "/liveness", "/readiness"))
+    app.add_middleware(
+        Edge,
+        tls=settings.url.startswith("https://"),
+        origins=settings.cors_origins,
+        quiet=("/health", "/liveness", "/readiness"),
+    )
     return app
 
 
@@ -121,13 +148,16 @@ def briefs() -> list[Brief]:
 def _mount(app: FastAPI) -> None:
     """Every router at its canonical path, and hidden at the bare path its source document promises."""
     app.include_router(auth.router)
+    app.include_router(otps.router)
     app.include_router(agents.router)
+    app.include_router(traffic.agents)
     app.include_router(calls.router)
     app.include_router(health.router)
     versioned = APIRouter(prefix="/api/v1")
     versioned.include_router(auth.customers)
-    for router in (portal.router, bank.router, audit.router, webhooks.router, requests.router):
-        versioned.include_router(router)
+    versioned.include_router(calls.record)
+    for noun in (portal, bank, call_logs, traffic, live, system, admins, audit, webhooks, requests):
+        versioned.include_router(noun.router)
     app.include_router(versioned)
     app.include_router(auth.customers, include_in_schema=False)
     app.include_router(bank.bare)

@@ -8,18 +8,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from api.bank.asking import Paging
-from api.bank.schemas import PageOut
+from api.bank.schemas import Moment
 from api.deps import App, admin
+from api.limited import OPERATOR
+from api.paging import PageOut, Paging
 from core.crypto import load_secret
 from core.db import Database
 from core.settings import Settings
 from identity import audit
 from identity.audit import Heads, Record, Verdict
 
-router = APIRouter(prefix="/audit-logs", tags=["audit"], dependencies=[Depends(admin)])
+router = APIRouter(prefix="/audit-logs", tags=["audit"], dependencies=[Depends(admin), OPERATOR])
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 
@@ -30,8 +31,8 @@ class RecordsIn(Paging):
     act: Name | None = Field(None, description="What was done, such as transfer.posted")
     customer: Name | None = Field(None, description="Whose money or data it concerned")
     call: Name | None = Field(None, description="The call it was done in")
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class RecordOut(BaseModel):

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
-from pydantic import BaseModel, Field, model_validator
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.bank.schemas import Code
@@ -104,6 +104,13 @@ class PasswordLoginIn(BaseModel):
         return self.username or self.email or self.phone or ""
 
 
+class AdminLoginIn(BaseModel):
+    """An administrator's name and password."""
+
+    username: str = Field(min_length=1, max_length=254)
+    password: str = Field(min_length=1, max_length=256)
+
+
 class SecondFactorIn(BaseModel):
     """The code for a log-in's second factor."""
 
@@ -161,17 +168,46 @@ async def login_otp(body: OtpLoginIn, app: App, address: Address, request: Reque
     return TokenOut(access_token=token, expires_in=_seconds(life))
 
 
-@router.post("/login/admin", dependencies=[Depends(Limited(PASSWORD_RATE))])
+async def admin_credentials(request: Request) -> AdminLoginIn:
+    """Name and password as a form or as JSON: source 003 shows both.
+
+    Raises: RequestValidationError.
+    """
+    is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    try:
+        given = await request.json() if is_json else dict(await request.form(max_files=0, max_fields=10))
+        return AdminLoginIn.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
+    except ValueError:
+        problem = {"type": "json_invalid", "loc": ("body",), "msg": "The body is not JSON"}
+        raise RequestValidationError([problem]) from None
+
+
+_ADMIN_LOGIN = {"schema": AdminLoginIn.model_json_schema()}
+
+
+@router.post(
+    "/login/admin",
+    dependencies=[Depends(Limited(PASSWORD_RATE))],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": _ADMIN_LOGIN, "application/json": _ADMIN_LOGIN},
+        }
+    },
+)
 async def login_admin(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    body: Annotated[AdminLoginIn, Depends(admin_credentials)],
     app: App,
     address: Address,
     request: Request,
     response: Response,
 ) -> TokensOut | ChallengeOut:
-    """Log in as an administrator (form fields `username`, `password`)."""
+    """Log in as an administrator, with a form or JSON."""
     return await _login(
-        app, request, response, address, login=form.username, password=form.password, role=UserRole.ADMIN
+        app, request, response, address, login=body.username, password=body.password, role=UserRole.ADMIN
     )
 
 
@@ -352,6 +388,7 @@ def _login_of(user: User) -> str:
 
 async def _open(app: Shared, db: AsyncSession, user: User, now: datetime) -> tuple[str, str | None]:
     renewable = user.role is UserRole.USER
+    await users.logged_in(db, user_id=user.id, now=now)
     return await sessions.open_session(
         db,
         secret=app.secret,

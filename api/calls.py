@@ -11,10 +11,14 @@ from agent.webrtc import Candidate
 from api.bank.schemas import Code
 from api.deps import App, Caller, Shared
 from api.limited import Limited
+from api.paging import PathId
+from calls import log as call_log
 from core.errors import AppError, Invalid
 from pipelines.base import Outcome
 
 router = APIRouter(tags=["calls"])
+record = APIRouter(prefix="/calls", tags=["calls"])
+"""What stays of a call, for its caller; under `/api/v1`."""
 
 DEFAULT_AGENT = "banking"
 
@@ -99,6 +103,13 @@ class CodeOut(BaseModel):
     state: str = Field(description="open, done, declined, expired or failed")
 
 
+class RatingIn(BaseModel):
+    """What the caller thinks of the call."""
+
+    rating: int = Field(ge=1, le=5)
+    comment: str | None = Field(None, max_length=500)
+
+
 class StatusOut(BaseModel):
     """Done."""
 
@@ -164,6 +175,15 @@ async def direct_candidates(body: CandidatesIn, app: App, caller: Caller) -> Sta
     """Add ICE candidates to a call started without `/start`."""
     session_id = app.switchboard.session_of_peer(body.pc_id, caller)
     return await _candidates(app, caller, session_id, body)
+
+
+@record.post("/{call_id}/rating", status_code=204, dependencies=[Depends(Limited("20/minute"))])
+async def rate(call_id: PathId, body: RatingIn, app: App, caller: Caller) -> None:
+    """Rate one's own call; a later rating replaces it."""
+    async with app.db.transaction() as db:
+        await call_log.rate(
+            db, call_id=call_id, subject=caller.subject, rating=body.rating, comment=body.comment or None
+        )
 
 
 async def _offer(app: Shared, caller: Caller, session_id: str, body: OfferIn) -> AnswerOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +15,7 @@ from banking.policy import Policy
 from core.clock import utc_now
 from core.db import Database
 from core.errors import Forbidden, Unauthorized
+from core.parts import Parts
 from core.settings import Settings
 from identity import standing
 from identity.actor import Actor
@@ -37,6 +39,8 @@ class Shared:
     switchboard: Switchboard
     delivery: Post
     rates: Rates = field(default_factory=Rates)
+    parts: Parts = field(default_factory=Parts)
+    started_at: datetime = field(default_factory=utc_now)
 
     @property
     def policy(self) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from loguru import logger
 from starlette.datastructures import Headers, MutableHeaders
@@ -30,16 +31,24 @@ class Edge:
     Args:
         app: The application.
         tls: Whether people reach it over https, for Strict-Transport-Security.
+        origins: Other sites whose pages may open WebSockets here; the page's own always may.
         quiet: Paths that are not logged at INFO (probes).
     """
 
-    def __init__(self, app: ASGIApp, *, tls: bool = False, quiet: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, tls: bool = False, origins: Iterable[str] = (), quiet: Iterable[str] = ()
+    ) -> None:
         self._app = app
+        self._origins = frozenset(origin.lower() for origin in origins)
         self._tls = tls
         self._quiet = frozenset(quiet)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
+        if scope["type"] == "websocket" and not self._may_open(Headers(scope=scope)):
+            # Browsers send cookies along whoever asks (RFC 6455, section 10.2).
+            await send({"type": "websocket.close", "code": 1008, "reason": "This origin may not connect"})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -95,6 +104,12 @@ class Edge:
             logger.log(
                 level, "{} {} {} {:.0f} ms {}", scope["method"], _printable(scope["path"]), status, took_ms, request_id
             )
+
+    def _may_open(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None:
+            return True  # No browser: it has no cookies of anybody's.
+        return origin.lower() in self._origins or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
     def _stamp(self, headers: MutableHeaders, request_id: str, nonce: str) -> None:
         headers["X-Request-ID"] = request_id

@@ -37,7 +37,7 @@ class StateOut(BaseModel):
 @router.get("/health")
 async def health(app: App, response: Response) -> HealthOut:
     """The state of the database and of each speech and language vendor."""
-    checks = {"database": await _database(app)}
+    checks = {"database": await database_state(app)}
     for kind in vendors.KINDS:
         choice = vendors.choose(app.settings, kind)
         state = vendors.readiness(app.settings, choice.name, kind)
@@ -65,13 +65,14 @@ async def readiness(app: App, response: Response) -> StateOut:
     if app.switchboard.draining:
         response.status_code = 503
         return StateOut(status="draining")
-    database = await _database(app)
+    database = await database_state(app)
     if database != "ok":
         response.status_code = 503
     return StateOut(status="ready" if database == "ok" else "no database")
 
 
-async def _database(app: Shared) -> str:
+async def database_state(app: Shared) -> str:
+    """`ok`, or what is wrong with the database."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S), app.db.reading() as db:
             await db.execute(text("SELECT 1"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import limits
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
 from api.deps import Address, App, Shared, token_of
 from core.errors import Unauthorized
@@ -44,3 +44,7 @@ def _subject(request: Request, app: Shared) -> str | None:
         return app.tokens.read(token).subject if token else None
     except Unauthorized:
         return None
+
+
+OPERATOR = Depends(Limited("600/minute"))
+"""What an operator's pages, or a program of theirs, may ask of any one route."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -13,18 +16,28 @@ from core.errors import NotFound
 DIST = Path(__file__).resolve().parent.parent / "web" / "dist"
 NONCE = "__CSP_NONCE__"
 
+_TEXTS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _API = frozenset({"api", "auth", "sessions", "assets", "start", "health", "liveness", "readiness"})
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/assets/{path:path}")
-async def asset(path: str) -> Response:
+async def asset(path: str, request: Request) -> Response:
     """A built file; its name holds a hash of its content, so it may be kept for ever."""
     file = _file(DIST / "assets", path)
     if file is None:
         raise NotFound("There is no such file")
-    return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    if file.suffix in _TEXTS and "gzip" in request.headers.get("accept-encoding", ""):
+        zipped = await asyncio.to_thread(_zipped, file, file.stat().st_mtime_ns)
+        return Response(zipped, media_type=_TEXTS[file.suffix], headers={**headers, "Content-Encoding": "gzip"})
+    return FileResponse(file, headers=headers)
+
+
+@lru_cache(maxsize=256)
+def _zipped(file: Path, _changed_at: int) -> bytes:
+    return gzip.compress(file.read_bytes(), mtime=0)
 
 
 def _file(folder: Path, path: str) -> Path | None:

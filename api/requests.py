@@ -8,14 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from api.bank.asking import Paging, PathId
-from api.bank.schemas import PageOut
 from api.deps import Acting, App, admin
+from api.limited import OPERATOR
+from api.paging import PageOut, Paging, PathId
 from banking import customers, requests
 from banking.requests import RequestKind, RequestState, ServiceRequest
 from core.clock import utc_now
 
-router = APIRouter(prefix="/requests", tags=["requests"], dependencies=[Depends(admin)])
+router = APIRouter(prefix="/requests", tags=["requests"], dependencies=[Depends(admin), OPERATOR])
 
 
 class RequestsIn(Paging):

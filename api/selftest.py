@@ -5,38 +5,42 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from pydantic import SecretStr
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.selftest import loop
 from agent.webrtc import guard
 from api.app import briefs
 from api.pages import DIST
+from api.system import PACKAGES, configuration
 from core.clock import monotonic_s
 from core.db import Database, migrate, needs_migration
 from core.errors import AppError
+from core.rotation import unopened
 from core.settings import Settings
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import warm_vad
 from providers import catalog
 
-PACKAGES = ("pipecat-ai", "aiortc", "aioice", "fastapi", "uvicorn", "sqlalchemy", "onnxruntime")
-
 
 async def check(settings: Settings) -> int:
     """Print the report; 0 if every part works."""
     print("Configuration")
-    for name, value in settings.model_dump().items():
-        shown = _without_password(str(value)) if name == "database_url" and value else _shown(value)
-        print(f"  {name.upper():<28} {shown}")
+    for setting in configuration(settings):
+        print(f"  {setting.name:<28} {setting.value or '(not set)'}")
     print("\nVersions")
     print(f"  {'python':<28} {platform.python_version()}")
     for package in PACKAGES:
         print(f"  {package:<28} {version(package)}")
 
     print("\nParts")
-    results = [await _database(settings), _pages(), await _network_guard(settings), await _turns(settings)]
+    results = [
+        await _database(settings),
+        await _field_keys(settings),
+        _pages(),
+        await _network_guard(settings),
+        await _turns(settings),
+    ]
     for kind in catalog.KINDS:
         choice = catalog.choose(settings, kind)
         state = catalog.readiness(settings, choice.name, kind)
@@ -44,18 +48,6 @@ async def check(settings: Settings) -> int:
     results += await _conversation(settings)
     print(f"\n{'Everything works.' if all(results) else 'Some parts do not work; see above.'}")
     return 0 if all(results) else 1
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return "********" if value.get_secret_value() else "(not set)"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "(none)"
-    return "(default)" if value in ("", None) else str(value)
-
-
-def _without_password(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def _line(part: str, ok: bool, found: str) -> bool:
@@ -80,6 +72,20 @@ async def _database(settings: Settings) -> bool:
     except (AppError, SQLAlchemyError, OSError, ValueError) as error:
         return _line("database", False, f"{type(error).__name__}: it could not be opened or written")
     return _line("database", True, f"{db.dialect}, schema current, writable")
+
+
+async def _field_keys(settings: Settings) -> bool:
+    db = Database(settings.sqlalchemy_url)
+    try:
+        closed = await unopened(db)
+    except (AppError, SQLAlchemyError, OSError) as error:
+        return _line("personal fields", False, f"not read: {type(error).__name__}")
+    finally:
+        await db.close()
+    found = (
+        f"FIELD_KEYS or SECRET_KEY lacks the key of {', '.join(closed)}" if closed else "open with the keys there are"
+    )
+    return _line("personal fields", not closed, found)
 
 
 def _pages() -> bool:

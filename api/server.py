@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from types import FrameType
 
 import uvicorn
 
 from api.app import create_app
 from api.deps import Shared
+from api.live import Ticker
 from core.settings import Settings
 from core.tasks import spawn
 
@@ -21,9 +24,11 @@ class DrainingServer(uvicorn.Server):
     On the first SIGTERM or SIGINT new calls get 503 and readiness turns red at once.
     """
 
-    def __init__(self, config: uvicorn.Config, shared: Shared) -> None:
+    def __init__(self, config: uvicorn.Config, shared: Shared, *, ticker: Ticker, greeting: str = "") -> None:
         super().__init__(config)
         self._shared = shared
+        self._ticker = ticker
+        self._greeting = greeting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining = False
 
@@ -31,6 +36,17 @@ class DrainingServer(uvicorn.Server):
         """Serve until told to stop."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and only then say where: whoever reads the address opens it."""
+        await super().startup(sockets)
+        if self.started and self._greeting:
+            print(self._greeting, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; the streams that have no end of their own are ended first, or they would be waited for and cut off."""
+        await self._ticker.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Begin to drain, or stop at once when already draining.
@@ -55,13 +71,33 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
 
 
-def serve(settings: Settings) -> None:
-    """Run until stopped."""
+def take_port(settings: Settings) -> socket.socket:
+    """Take the server's port, not listening yet, before anything is prepared for it.
+
+    Raises: ValueError if it is taken, or not ours to take.
+    """
+    port = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        port.bind((settings.host, settings.port))
+    except OSError as error:
+        port.close()
+        taken = error.errno == errno.EADDRINUSE
+        why = "is taken; another server may be running" if taken else f"cannot be used: {error.strerror}"
+        raise ValueError(f"Port {settings.port} of {settings.host} {why}. Set HOST or PORT.") from None
+    return port
+
+
+def serve(settings: Settings, port: socket.socket, *, greeting: str = "") -> None:
+    """Run until stopped.
+
+    Args:
+        port: From `take_port`.
+        greeting: Printed when people may come.
+    """
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         loop="auto",  # uvloop where it is installed
         access_log=False,
         log_config=None,
@@ -72,4 +108,4 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
         proxy_headers=False,
     )
-    DrainingServer(config, app.state.shared).run()
+    DrainingServer(config, app.state.shared, ticker=app.state.ticker, greeting=greeting).run([port])

@@ -8,15 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.bank.asking import Page, PathId
-from api.bank.schemas import PageOut
 from api.deps import Acting, App, admin
+from api.limited import OPERATOR
+from api.paging import Page, PageOut, PathId
 from core import egress, webhooks
 from core.clock import utc_now
 from core.webhooks import Event, Webhook
 from identity import audit
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(admin)])
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(admin), OPERATOR])
 
 
 class WebhookIn(BaseModel):

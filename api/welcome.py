@@ -12,6 +12,7 @@ from core.crypto import load_secret
 from core.db import Database
 from core.settings import Settings
 from identity import otp, users
+from identity.actor import SYSTEM
 from identity.users import FirstAdmin
 from providers import catalog as vendors
 
@@ -73,6 +74,8 @@ async def _issue(
             max_uses=uses,
             label=label,
             expires_at=utc_now() + lifetime if lifetime else None,
+            keep_clear=settings.otp_reveal,
+            actor=SYSTEM,
         )
     return [each.code for each in issued]
 

@@ -49,6 +49,7 @@ class ServiceRequest(Base):
     __table_args__ = (
         UniqueConstraint("customer_id", "key"),
         Index("ix_service_requests_customer_id_created_at", "customer_id", "created_at"),
+        Index("ix_service_requests_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)

@@ -1,6 +1,6 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|soak|bank] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic] [options]`.
 
-Without a name: everything but the soak and the bank.
+Without a name: everything but the soak, the bank and the traffic.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ PARTS = {
     "intents": "bench.intents",
     "ledger": "bench.ledger",
     "tools": "bench.tools",
+    "pages": "bench.pages",
     "soak": "bench.soak",
     "bank": "bench.bank",
+    "traffic": "bench.traffic",
 }
-BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools")
+BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 
 
 def main() -> int:

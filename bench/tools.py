@@ -24,7 +24,7 @@ from core.clock import utc_now
 from core.db import Database, migrate
 from core.settings import Settings
 from identity import delivery, otp
-from identity.actor import Actor
+from identity.actor import SYSTEM, Actor
 from pipelines.banking import AGENT
 from pipelines.base import Means
 from pipelines.tools import ToolDesk
@@ -40,7 +40,7 @@ async def measure(url: str, rounds: int) -> dict[str, Any]:
     times: dict[str, list[float]] = {"balance": [], "draft": [], "confirm": []}
     try:
         async with db.transaction() as session:
-            (code,) = await otp.issue(session, secret=SECRET, fmt="digits6")
+            (code,) = await otp.issue(session, actor=SYSTEM, secret=SECRET, fmt="digits6")
             customer_id = await customers.admit_guest(session, code.id, utc_now())
         settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
         desk = ToolDesk(

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, SafeStr, UtcDateTime, one_of
+from calls.transcript import TurnRow
+from core.db import Base, SafeStr, UtcDateTime, one_of, paged
 from core.errors import NotFound
 
-MAX_PAGE = 500
+FAILED = ("failed", "failed_to_start", "stuck", "server_lost")
+"""Reasons for the end of a call that are nobody's wish but our fault."""
 
 
 class CallState(StrEnum):
@@ -21,6 +36,15 @@ class CallState(StrEnum):
 
     OPEN = "open"
     CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """What became of a call."""
+
+    LIVE = "live"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NOT_CONNECTED = "not_connected"
 
 
 class CallRecord(Base):
@@ -33,6 +57,7 @@ class CallRecord(Base):
         node: The process that serves it; a restart sweeps its own calls only.
         connected_at: When media first flowed; None for a call that never connected.
         end_reason: Why it ended, snake_case; the first reason given stays.
+        rating: What the caller gave it, 1 to 5.
     """
 
     __tablename__ = "calls"
@@ -40,6 +65,13 @@ class CallRecord(Base):
         Index("ix_calls_started_at", "started_at"),
         Index("ix_calls_state_node", "state", "node"),
         Index("ix_calls_subject", "subject"),
+        Index("ix_calls_otp_id_started_at", "otp_id", "started_at"),
+        Index(
+            "ix_calls_rated",
+            "started_at",
+            sqlite_where=text("rating IS NOT NULL"),
+            postgresql_where=text("rating IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -47,7 +79,7 @@ class CallRecord(Base):
     subject: Mapped[str] = mapped_column(String(40))
     role: Mapped[str] = mapped_column(String(20))
     customer_id: Mapped[str | None] = mapped_column(String(40))
-    otp_id: Mapped[str | None] = mapped_column(ForeignKey("otp_codes.id"), index=True)
+    otp_id: Mapped[str | None] = mapped_column(ForeignKey("otp_codes.id"))
     channel: Mapped[str] = mapped_column(String(20))
     node: Mapped[str] = mapped_column(SafeStr(120), default="")
     state: Mapped[CallState] = mapped_column(one_of(CallState))
@@ -58,6 +90,24 @@ class CallRecord(Base):
     stt: Mapped[str | None] = mapped_column(SafeStr(64))
     llm: Mapped[str | None] = mapped_column(SafeStr(64))
     tts: Mapped[str | None] = mapped_column(SafeStr(64))
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
+    rating_comment: Mapped[str | None] = mapped_column(SafeStr(500))
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        if self.state is CallState.OPEN:
+            return Outcome.LIVE
+        if self.end_reason in FAILED:
+            return Outcome.FAILED
+        return Outcome.NOT_CONNECTED if self.connected_at is None else Outcome.COMPLETED
+
+    @property
+    def seconds(self) -> float | None:
+        """From connection to end; None for a call that has not both."""
+        if self.connected_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.connected_at).total_seconds()
 
 
 async def open_call(
@@ -131,6 +181,18 @@ async def sweep_orphans(db: AsyncSession, *, at: datetime, node: str = "") -> in
     return len(swept.all())
 
 
+async def sweep_forgotten(db: AsyncSession, *, at: datetime, longest: timedelta) -> int:
+    """Close calls that have been open for longer than any call may be: their process never came back; how many."""
+    swept = await db.scalars(
+        update(CallRecord)
+        .where(CallRecord.state == CallState.OPEN, CallRecord.started_at < at - longest)
+        .values(state=CallState.CLOSED, end_reason="server_lost", ended_at=at)
+        .returning(CallRecord.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(swept.all())
+
+
 async def get(db: AsyncSession, call_id: str) -> CallRecord:
     """Raises: NotFound."""
     record = await db.get(CallRecord, call_id, populate_existing=True)
@@ -139,19 +201,101 @@ async def get(db: AsyncSession, call_id: str) -> CallRecord:
     return record
 
 
-async def recent(
-    db: AsyncSession, *, limit: int = 50, before: datetime | None = None, subject: str | None = None
-) -> Sequence[CallRecord]:
-    """The latest calls, newest first.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which calls: those that all of this is true of.
 
-    Args:
-        limit: At most this many, up to 500.
-        before: Only calls that started earlier.
-        subject: Only calls of this user or code.
+    Attributes:
+        since: They began then or later.
+        until: They began before.
+        search: Their id, or part of what was said.
     """
-    query = select(CallRecord).order_by(CallRecord.started_at.desc(), CallRecord.id.desc())
-    if before is not None:
-        query = query.where(CallRecord.started_at < before)
-    if subject is not None:
-        query = query.where(CallRecord.subject == subject)
-    return (await db.scalars(query.limit(max(1, min(limit, MAX_PAGE))))).all()
+
+    since: datetime | None = None
+    until: datetime | None = None
+    agent_type: str | None = None
+    otp_id: str | None = None
+    outcome: Outcome | None = None
+    search: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for the database."""
+        found: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            found.append(CallRecord.started_at >= self.since)
+        if self.until is not None:
+            found.append(CallRecord.started_at < self.until)
+        if self.agent_type is not None:
+            found.append(CallRecord.agent_type == self.agent_type)
+        if self.otp_id is not None:
+            found.append(CallRecord.otp_id == self.otp_id)
+        if self.outcome is not None:
+            found.append(_became(self.outcome))
+        if self.search:
+            # Not EXISTS: SQLite would look up the turns of one call after the other.
+            said = select(TurnRow.call_id).where(TurnRow.text.icontains(self.search, autoescape=True))
+            found.append(or_(CallRecord.id == self.search, CallRecord.id.in_(said)))
+        return found
+
+
+async def page(
+    db: AsyncSession, wanted: Wanted, *, page: int = 1, per_page: int = 50
+) -> tuple[Sequence[CallRecord], int]:
+    """One page of calls, the newest first, and how many there are."""
+    query = select(CallRecord).where(*wanted.conditions())
+    return await paged(db, query, *_NEWEST_FIRST, page=page, per_page=per_page)
+
+
+async def newest(db: AsyncSession, wanted: Wanted, *, limit: int, skipping: int = 0) -> Sequence[CallRecord]:
+    """Calls as in `page`, without the count, which over a long time is most of the work."""
+    query = select(CallRecord).where(*wanted.conditions()).order_by(*_NEWEST_FIRST)
+    return (await db.scalars(query.limit(limit).offset(skipping))).all()
+
+
+async def open_calls(db: AsyncSession, *, limit: int) -> Sequence[CallRecord]:
+    """The calls that are going on, the oldest first."""
+    going_on = select(CallRecord).where(CallRecord.state == CallState.OPEN)
+    return (await db.scalars(going_on.order_by(CallRecord.started_at, CallRecord.id).limit(limit))).all()
+
+
+async def rate(db: AsyncSession, *, call_id: str, subject: str, rating: int, comment: str | None) -> None:
+    """Keep what a caller thinks of their call; a later rating replaces it.
+
+    Raises: NotFound for a call that is not theirs.
+    """
+    rated = await db.scalar(
+        update(CallRecord)
+        .where(CallRecord.id == call_id, CallRecord.subject == subject)
+        .values(rating=rating, rating_comment=comment)
+        .returning(CallRecord.id)
+        .execution_options(synchronize_session=False)
+    )
+    if rated is None:
+        raise NotFound("There is no such call.")
+
+
+async def ratings(
+    db: AsyncSession, *, since: datetime, until: datetime, agent_type: str | None = None
+) -> dict[str, tuple[int, int]]:
+    """How many calls of each agent type that began in this time were rated, and the sum of their ratings."""
+    query = select(CallRecord.agent_type, func.count().label("count"), func.sum(CallRecord.rating).label("sum")).where(
+        CallRecord.rating.is_not(None), *Wanted(since=since, until=until, agent_type=agent_type).conditions()
+    )
+    return {
+        agent: (count, int(total or 0))
+        for agent, count, total in await db.execute(query.group_by(CallRecord.agent_type))
+    }
+
+
+_NEWEST_FIRST = (CallRecord.started_at.desc(), CallRecord.id.desc())
+
+
+def _became(outcome: Outcome) -> ColumnElement[bool]:
+    if outcome is Outcome.LIVE:
+        return CallRecord.state == CallState.OPEN
+    over = CallRecord.state == CallState.CLOSED
+    if outcome is Outcome.FAILED:
+        return and_(over, CallRecord.end_reason.in_(FAILED))
+    connected = CallRecord.connected_at
+    other = connected.is_not(None) if outcome is Outcome.COMPLETED else connected.is_(None)
+    return and_(over, CallRecord.end_reason.not_in(FAILED), other)

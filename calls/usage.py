@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from calls.log import CallRecord
+from calls.answers import Answer
+from calls.log import FAILED, CallRecord, CallState
+from calls.transcript import TurnRow
 from core.clock import utc_now
 from core.db import Base, SafeStr, UtcDateTime
 from core.errors import Forbidden
 from core.ids import new_id
 from identity import otp
+
+OUR_FAULT = (*FAILED, "drained", "server_stopped")
+"""Reasons for the end of a call for which a caller who has heard nothing yet need not pay with a use."""
+
+# A transcript holds what was heard to its end or interruption, the answers each first sound: a crash in the middle of
+# the greeting leaves only the latter.
+_UNSERVED = and_(
+    or_(CallRecord.connected_at.is_(None), CallRecord.end_reason.in_(OUR_FAULT)),
+    ~exists().where(TurnRow.call_id == CallRecord.id, TurnRow.role == "assistant"),
+    ~exists().where(Answer.call_id == CallRecord.id),
+)
 
 
 class AccessRecord(Base):
@@ -31,7 +45,7 @@ class AccessRecord(Base):
     __table_args__ = (
         CheckConstraint("(otp_id IS NULL) <> (user_id IS NULL)", name="one_bearer"),
         Index("ix_accesses_otp_id_agent_type", "otp_id", "agent_type", "at"),
-        Index("ix_accesses_at", "at"),
+        Index("ix_accesses_at_agent_type", "at", "agent_type"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -106,18 +120,55 @@ async def claim_access(db: AsyncSession, *, otp_id: str, agent_type: str, call_i
         raise AccessRequired("Choose the agent again: no use of your code has been counted for this call.")
 
 
+async def last_used(db: AsyncSession, otp_ids: Iterable[str]) -> dict[str, datetime]:
+    """When a use of each code was last counted; codes that were never used are left out."""
+    wanted = set(otp_ids)
+    if not wanted:
+        return {}
+    query = select(AccessRecord.otp_id, func.max(AccessRecord.at).label("at")).where(AccessRecord.otp_id.in_(wanted))
+    return {row.otp_id: row.at for row in await db.execute(query.group_by(AccessRecord.otp_id))}
+
+
+async def history(
+    db: AsyncSession,
+    *,
+    limit: int,
+    before: datetime | None = None,
+    agent_type: str | None = None,
+    otp_id: str | None = None,
+) -> list[tuple[AccessRecord, CallRecord | None]]:
+    """Accesses, the newest first, with the calls that took them."""
+    query = select(AccessRecord, CallRecord).outerjoin(CallRecord, CallRecord.id == AccessRecord.call_id)
+    if before is not None:
+        query = query.where(AccessRecord.at < before)
+    if agent_type is not None:
+        query = query.where(AccessRecord.agent_type == agent_type)
+    if otp_id is not None:
+        query = query.where(AccessRecord.otp_id == otp_id)
+    query = query.order_by(AccessRecord.at.desc(), AccessRecord.id.desc()).limit(limit)
+    return [(access, call) for access, call in await db.execute(query)]
+
+
 async def return_lost(db: AsyncSession, *, now: datetime) -> int:
-    """Give back the uses of calls that a crash ended before they had connected; how many."""
+    """Give back the uses of calls that a crash ended before they had served the caller; how many."""
     lost = await db.scalars(
         select(AccessRecord.call_id)
         .join(CallRecord, CallRecord.id == AccessRecord.call_id)
-        .where(
-            AccessRecord.returned_at.is_(None),
-            CallRecord.end_reason == "server_lost",
-            CallRecord.connected_at.is_(None),
-        )
+        .where(AccessRecord.returned_at.is_(None), CallRecord.end_reason == "server_lost", _UNSERVED)
     )
     return sum([await return_access(db, call_id=call_id, now=now) for call_id in lost.all() if call_id])
+
+
+async def return_unserved(db: AsyncSession, *, call_id: str, now: datetime) -> bool:
+    """Give the use of a closed call back if it was no use: whether it was.
+
+    Either the call never connected, whoever is to blame, or it failed through our fault before the agent had said a
+    word.
+    """
+    unserved = await db.scalar(
+        select(CallRecord.id).where(CallRecord.id == call_id, CallRecord.state == CallState.CLOSED, _UNSERVED)
+    )
+    return unserved is not None and await return_access(db, call_id=call_id, now=now)
 
 
 async def return_access(db: AsyncSession, *, call_id: str, now: datetime | None = None) -> bool:

@@ -1,1 +1,3 @@
-"""Everyone's tools: settings, database, errors, tasks, log, money, time, identifiers."""
+"""What every room may use."""
+
+VERSION = "0.1.0"

@@ -17,8 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Dialect, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
 from core.clock import monotonic_s
@@ -139,6 +142,24 @@ class Minor(TypeDecorator[int]):
         if type(value) is not int or not -(2**63) < value < 2**63:
             raise Invalid("That amount is not possible.", code="bad_amount")
         return value
+
+
+class epoch_s(GenericFunction[int]):  # noqa: N801 - a function of SQL
+    """Whole seconds since 1970 of a moment, in SQL."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+@compiles(epoch_s, "sqlite")
+def _epoch_on_sqlite(element: epoch_s, compiler: SQLCompiler, **options: Any) -> str:
+    # Without the fraction, which would be rounded up from half a millisecond before a second, into the next.
+    return f"CAST(strftime('%s', substr({compiler.process(element.clauses, **options)}, 1, 19)) AS INTEGER)"
+
+
+@compiles(epoch_s, "postgresql")
+def _epoch_on_postgres(element: epoch_s, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(FLOOR(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)})) AS BIGINT)"
 
 
 def one_of(choices: type[enum.StrEnum]) -> sa.Enum:
@@ -468,16 +489,17 @@ async def paged(
     *order_by: sa.ColumnExpressionArgument[Any],
     page: int,
     per_page: int,
+    most: int = MAX_PER_PAGE,
 ) -> tuple[Sequence[Row], int]:
     """One page of the rows that `query` finds, and how many it finds in all.
 
     Args:
         order_by: In which order; it must tell any two rows apart, or they may come on two pages.
         page: From 1; what lies outside 1 to `MAX_PAGE` counts as the nearer of the two.
-        per_page: From 1 to `MAX_PER_PAGE`, likewise.
+        per_page: From 1 to `most`, likewise.
     """
     total = await db.scalar(sa.select(sa.func.count()).select_from(query.subquery()))
-    return (await db.scalars(at_page(query.order_by(*order_by), page, per_page))).all(), total or 0
+    return (await db.scalars(at_page(query.order_by(*order_by), page, per_page, most=most))).all(), total or 0
 
 
 def at_page(query: Query, page: int, per_page: int, *, most: int = MAX_PER_PAGE) -> Query:

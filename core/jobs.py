@@ -23,7 +23,13 @@ class Jobs:
     processes at once and to be cut off between transactions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[str, str | None], None] | None = None) -> None:
+        """Make a set of jobs.
+
+        Args:
+            report: Told after every run the job's name, and what went wrong or None; it must neither wait nor raise.
+        """
+        self._report = report or (lambda _name, _wrong: None)
         self._stop = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -47,12 +53,15 @@ class Jobs:
             try:
                 await work()
                 failures = 0
+                self._report(name, None)
             except Busy as error:
                 failures += 1
                 logger.warning("Job {} could not run: {}", name, error.message)
+                self._report(name, error.message)
             except Exception as error:  # noqa: BLE001 - the root of a job
                 failures += 1
                 logger.opt(exception=error).error("Job {} failed", name)
+                self._report(name, type(error).__name__)
             backoff = min(2**failures, MAX_BACKOFF)
             wait_s = seconds * backoff * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 

@@ -28,6 +28,7 @@ WINDOW = 500
 BATCH = 100
 PAUSE_S = 0.05
 MAX_NAMED = 20
+SAMPLE = 5
 _SEALED = "_sealed"
 _HASH = "_hash"
 
@@ -84,6 +85,23 @@ async def rotate(database: Database, *, batch: int = BATCH, pause_s: float = PAU
         async for ids in _stale(database, table, WINDOW):
             done.left += len(ids)
     return done
+
+
+async def unopened(database: Database) -> list[str]:
+    """The fields that none of the keys opens in the first rows of their tables, as `table.field`: a key is missing."""
+    found: list[str] = []
+    for table in await _tables(database):
+        async with database.reading() as db:
+            rows = (await db.execute(sa.select(table).order_by(table.c.id).limit(SAMPLE))).all()
+        for row in rows:
+            for column, sealed in _sealed(row).items():
+                name = column.removesuffix(_SEALED)
+                try:
+                    if sealed is not None:
+                        vault().open(sealed, table=table.name, row=row.id, column=name)
+                except DamagedField:
+                    found.append(f"{table.name}.{name}")
+    return sorted(set(found))
 
 
 async def _tables(database: Database) -> list[sa.Table]:

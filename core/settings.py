@@ -72,6 +72,15 @@ class Settings(BaseSettings):
     otp_format: Literal["", "digits6", "crockford8"] = Field(
         "", description="Form of portal codes; empty: digits6 in development, crockford8 in production"
     )
+    otp_reveal: bool = Field(
+        False, description="Keep a sealed copy of each portal code, so that administrators can see it again"
+    )
+    token_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated id:secret pairs for access tokens, the first of which signs; each secret at least "
+        "32 bytes, without a comma. Empty: derived from SECRET_KEY. To change it: put the new one first, keep the old "
+        "one behind it for as long as log-ins last",
+    )
     session_ttl_minutes: int = Field(
         120, ge=5, le=1440, description="Lifetime of a portal guest's or administrator's log-in"
     )
@@ -130,7 +139,11 @@ class Settings(BaseSettings):
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
     idle_prompt_s: float = Field(
-        10.0, ge=1, le=300, description="Silence before the agent asks whether anyone is there"
+        20.0,
+        ge=1,
+        le=300,
+        description="Silence before the agent asks whether anyone is there; after three quarters of it again it "
+        "takes leave. Typing and reading on the page count as a sign of life",
     )
     vanished_s: float = Field(
         8.0, ge=2, le=60, description="Nothing heard from the browser for this long ends the call"
@@ -155,12 +168,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("field_keys", mode="before")
+    @field_validator("field_keys", "token_keys", mode="before")
     @classmethod
     def _keys(cls, value: object) -> object:
         parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         if isinstance(parts, list) and any(len(part.partition(":")[2].encode()) < 32 for part in parts):
             raise ValueError("write id:secret with at least 32 bytes of secret each")
+        if isinstance(parts, list) and len({part.partition(":")[0] for part in parts}) < len(parts):
+            raise ValueError("give each key an id of its own")
         return tuple(parts) if isinstance(parts, list) else parts
 
     @field_validator("trusted_proxies")

@@ -101,12 +101,10 @@ def of_settings(settings: Settings) -> Vault:
     To change `SECRET_KEY` itself where it has sealed fields, name the old one in `FIELD_KEYS` as key 0 until they are
     rotated. Blocking file access; called once at start-up.
 
-    Raises: ValueError for a short secret, or an id that is used twice or does not do.
+    Raises: ValueError for a short secret, or an id that does not do.
     """
     pairs = [key.get_secret_value().partition(":") for key in settings.field_keys]
     keys = {kid: secret for kid, _, secret in pairs}
-    if len(keys) < len(pairs):
-        raise ValueError("FIELD_KEYS names a key twice")
     keys.setdefault(OF_SERVER, load_secret(settings))
     return Vault(keys)
 

@@ -304,6 +304,11 @@ class Post:
             raise Unreachable
         return masked_phone(to.phone or "") if carrier is self._sms else masked_email(to.email or "")
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How texts reach people who are no guests; none: they are printed on the server's console."""
+        return tuple(carrier.name for carrier in (self._sms, self._mail) if carrier is not None)
+
     async def close(self) -> None:
         """Close what is open; the texts under way have been waited for or given up."""
         for carrier in (self._sms, self._mail):

@@ -6,21 +6,29 @@ import asyncio
 import ipaddress
 import math
 import time
-from collections.abc import AsyncIterator
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
+from core.clock import monotonic_s
 from core.errors import AppError, Unauthorized
 
-PER_ADDRESS = RateLimitItemPerMinute(5, 15)
-PER_ACCOUNT = RateLimitItemPerHour(20)
-OVERALL = RateLimitItemPerMinute(200, 15)
+PER_ADDRESS = (RateLimitItemPerMinute(5, 15), RateLimitItemPerHour(15, 3), RateLimitItemPerDay(40))
+"""Who goes on failing waits a quarter of an hour, then hours, then till another day."""
+
+PER_ACCOUNT = (RateLimitItemPerHour(20),)
+OVERALL = (RateLimitItemPerMinute(200, 15),)
 MAX_WAIT_S = 10
+
+PACES_S: Mapping[str, float] = {"digits6": 4.5, "crockford8": 0.1, "password": 1.0}
+"""How far apart attempts are let in once the overall budget is spent. Six digits can be guessed, so that their pace is
+the budget's own; eight letters and digits cannot: ten guesses a second hit one of a thousand codes in 3 years."""
 
 
 class TooManyAttempts(AppError):
@@ -43,14 +51,23 @@ class LoginLimits:
     """Budgets of failed log-ins: from one address (one /64 in IPv6), into one account, and from everywhere.
 
     A right code or password costs nothing. Attempts from one address are let in one after the other, so that many at
-    once get no more guesses than one by one.
+    once get no more guesses than one by one. When the budget from everywhere is spent, attempts are let in at a pace,
+    each address in its turn: a storm of guesses gains nothing more, and who knows their code only waits.
+
+    Args:
+        per_address: Windows of failures from one address; with longer ones the wait grows.
+        overall: Windows of failures at one door.
+        per_account: Windows of failures into one account.
+        paces_s: Seconds between attempts at each door when `overall` is spent.
     """
 
     def __init__(
         self,
-        per_address: RateLimitItem = PER_ADDRESS,
-        overall: RateLimitItem = OVERALL,
-        per_account: RateLimitItem = PER_ACCOUNT,
+        *,
+        per_address: Sequence[RateLimitItem] = PER_ADDRESS,
+        overall: Sequence[RateLimitItem] = OVERALL,
+        per_account: Sequence[RateLimitItem] = PER_ACCOUNT,
+        paces_s: Mapping[str, float] | None = None,
     ) -> None:
         self._per_address = per_address
         self._per_account = per_account
@@ -58,6 +75,9 @@ class LoginLimits:
         self._storage = MemoryStorage()
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        paces_s = {"otp": PACES_S["digits6"]} if paces_s is None else paces_s
+        self._turns: defaultdict[str, Turns] = defaultdict(lambda: Turns(PACES_S["password"]))
+        self._turns.update({door: Turns(pace_s) for door, pace_s in paces_s.items()})
 
     @asynccontextmanager
     async def attempt(self, address: str, *, door: str, account: str | None = None) -> AsyncIterator[None]:
@@ -75,14 +95,21 @@ class LoginLimits:
                 await queue.acquire()
         except TimeoutError:
             raise _too_many(MAX_WAIT_S) from None
-        budgets = [(self._per_address, (door, origin)), (self._overall, (door,))]
+        budgets: list[tuple[Sequence[RateLimitItem], tuple[str, ...]]] = [(self._per_address, (door, origin))]
         if account is not None:
             budgets.append((self._per_account, (door, "account", account.strip().casefold()[:254])))
         try:
             async with AsyncExitStack() as refunds:
-                for limit, key in budgets:
-                    await self._spend(limit, *key)
-                    refunds.push_async_callback(self._refund, limit, *key)
+                for windows, key in budgets:
+                    for limit in windows:
+                        if not await self._spend(limit, *key):
+                            raise await self._refused(windows, *key)
+                        refunds.push_async_callback(self._refund, limit, *key)
+                for limit in self._overall:
+                    if await self._spend(limit, door):
+                        refunds.push_async_callback(self._refund, limit, door)
+                    else:
+                        await self._turns[door].take(origin)
                 try:
                     yield
                 except Unauthorized:
@@ -91,13 +118,62 @@ class LoginLimits:
         finally:
             queue.release()
 
-    async def _spend(self, limit: RateLimitItem, *key: str) -> None:
-        if not await self._limiter.hit(limit, *key):
-            reset = (await self._limiter.get_window_stats(limit, *key)).reset_time
-            raise _too_many(max(1, round(reset - time.time())))
+    async def _spend(self, limit: RateLimitItem, *key: str) -> bool:
+        return await self._limiter.hit(limit, *key)
+
+    async def _refused(self, windows: Sequence[RateLimitItem], *key: str) -> TooManyAttempts:
+        stats = [await self._limiter.get_window_stats(limit, *key) for limit in windows]
+        until = max(window.reset_time for window in stats if window.remaining == 0)
+        return _too_many(max(1, round(until - time.time())))
 
     async def _refund(self, limit: RateLimitItem, *key: str) -> None:
         await self._storage.decr(limit.key_for(*key))
+
+
+class Turns:
+    """Lets attempts in one at a time, each origin in the order in which it first came.
+
+    An origin whose turn is near is kept waiting for it; another is told when to come back, and keeps its place whatever
+    it does meanwhile.
+
+    Args:
+        pace_s: Seconds between two turns.
+        clock: Seconds that only grow.
+    """
+
+    NEAR_S = 5.0
+    FARTHEST_S = 600.0
+    KEPT_S = 60.0
+    """After its turn has come, how long an origin may take to use it."""
+
+    def __init__(self, pace_s: float, *, clock: Callable[[], float] = monotonic_s) -> None:
+        self._pace_s = pace_s
+        self._clock = clock
+        self._next = 0.0
+        self._places: OrderedDict[str, float] = OrderedDict()
+
+    async def take(self, origin: str) -> None:
+        """Return when it is the origin's turn.
+
+        Raises: TooManyAttempts, with the seconds to wait.
+        """
+        wait_s = self._place(origin) - self._clock()
+        if wait_s > self.NEAR_S:
+            raise _too_many(math.ceil(wait_s))
+        await asyncio.sleep(max(0.0, wait_s))
+        self._places.pop(origin, None)
+
+    def _place(self, origin: str) -> float:
+        now = self._clock()
+        while self._places and next(iter(self._places.values())) + self.KEPT_S < now:
+            self._places.popitem(last=False)
+        if origin not in self._places:
+            at = max(now, self._next)
+            if at - now > self.FARTHEST_S:
+                raise _too_many(round(self.FARTHEST_S))
+            self._next = at + self._pace_s
+            self._places[origin] = at
+        return self._places[origin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +234,9 @@ def network_of(address: str) -> str:
 
 
 def _too_many(wait_s: int) -> TooManyAttempts:
-    minutes = -(-wait_s // 60)
-    unit = "minute" if minutes == 1 else "minutes"
-    return TooManyAttempts(f"Too many wrong attempts. Try again in {minutes} {unit}.", retry_after_s=wait_s)
+    unit, seconds = next(
+        (unit, s) for unit, s in (("hour", 3600), ("minute", 60), ("second", 1)) if wait_s >= 2 * s or s == 1
+    )
+    count = -(-wait_s // seconds)
+    when = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return TooManyAttempts(f"Too many wrong attempts. Try again in {when}.", retry_after_s=wait_s)

@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
+from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, Index, String, or_, select, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, Text, and_, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import utc_now
 from core.crypto import keyed_hash
-from core.db import Base, SafeStr, UtcDateTime
+from core.db import Base, SafeStr, UtcDateTime, paged
 from core.errors import AppError, Busy, Invalid, NotFound, Unauthorized
 from core.ids import new_id
+from core.vault import Sealed
+from identity import audit
+from identity.actor import Actor
 
 OtpFormat = Literal["digits6", "crockford8"]
 
-MAX_COUNT = 500
+MAX_COUNT = 1000
+MAX_PER_PAGE = 1000
 MAX_USES = 1_000_000
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ALPHABETS: dict[OtpFormat, tuple[str, int]] = {"digits6": ("0123456789", 6), "crockford8": (_CROCKFORD, 8)}
 _FOLD = str.maketrans("OIL", "011", " -\t\u2010\u2011\u2013")
 
 
+class CodeState(StrEnum):
+    """Whether a code opens anything."""
+
+    ACTIVE = "active"
+    USED_UP = "used_up"
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+
+
 class OtpCode(Base):
-    """One code: never the code itself, only its keyed hash, and how often it may be used."""
+    """One code: its keyed hash, and how often it may be used.
+
+    Attributes:
+        clear: The code itself, sealed, where administrators may see it again; else None.
+        disabled_at: Since when it is switched off, for the time being.
+        deleted_at: Since when it is gone for good; its row stays for the record, and so that nobody gets it again.
+        created_by: Id of the administrator; None for codes of the command line.
+    """
 
     __tablename__ = "otp_codes"
     __table_args__ = (
@@ -44,19 +66,37 @@ class OtpCode(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(40))
+    clear_sealed: Mapped[str | None] = mapped_column(Text)
+
+    clear = Sealed(16)
 
     @property
     def remaining(self) -> int:
         """Uses left."""
         return max(0, self.max_uses - self.uses)
 
+    def state(self, now: datetime) -> CodeState:
+        """What it is good for at `now`."""
+        if self.disabled_at is not None or self.deleted_at is not None:
+            return CodeState.DISABLED
+        if self.expires_at is not None and self.expires_at <= now:
+            return CodeState.EXPIRED
+        return CodeState.ACTIVE if self.remaining else CodeState.USED_UP
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """A new code, in clear for the only time."""
+    """A new code, in clear."""
 
-    id: str
+    row: OtpCode
     code: str
+
+    @property
+    def id(self) -> str:
+        """The code's id."""
+        return self.row.id
 
 
 class CodeUsedUp(AppError):
@@ -74,13 +114,18 @@ async def issue(
     *,
     secret: str,
     fmt: OtpFormat,
+    actor: Actor,
     count: int = 1,
     max_uses: int = 1,
     label: str | None = None,
     expires_at: datetime | None = None,
+    keep_clear: bool = False,
     now: datetime | None = None,
 ) -> list[IssuedCode]:
     """Make `count` different random codes that have never been issued before.
+
+    Args:
+        keep_clear: Also keep a sealed copy, for `OtpCode.clear`.
 
     Raises: Invalid for a count or number of uses out of range; Busy if six digits run out.
     """
@@ -99,15 +144,78 @@ async def issue(
                     code_hash=code_hash,
                     label=label,
                     max_uses=max_uses,
+                    uses=0,
                     created_at=created_at,
                     expires_at=expires_at,
+                    created_by=actor.subject if actor.role == "admin" else None,
                 )
+                if keep_clear:
+                    row.clear = code
                 db.add(row)
-                issued.append(IssuedCode(row.id, code))
+                issued.append(IssuedCode(row, code))
         await db.flush()
         if len(issued) == count:
+            _note(db, actor, "codes.issued", issued[0].id, created_at, {"count": count, "uses": max_uses})
             return issued
     raise Busy("No unused code was found. Delete old codes or use the longer format.")
+
+
+async def page(
+    db: AsyncSession,
+    *,
+    now: datetime,
+    state: CodeState | None = None,
+    search: str | None = None,
+    page: int = 1,
+    per_page: int = 100,
+) -> tuple[Sequence[OtpCode], int]:
+    """One page of the codes that are not deleted, the newest first, and how many there are.
+
+    Args:
+        search: Part of a label, or an id.
+    """
+    query = select(OtpCode).where(OtpCode.deleted_at.is_(None))
+    if state is not None:
+        query = query.where(_in_state(state, now))
+    if search:
+        query = query.where(or_(OtpCode.label.icontains(search, autoescape=True), OtpCode.id == search))
+    newest_first = (OtpCode.created_at.desc(), OtpCode.id)
+    return await paged(db, query, *newest_first, page=page, per_page=per_page, most=MAX_PER_PAGE)
+
+
+async def labels(db: AsyncSession, otp_ids: Iterable[str]) -> dict[str, str | None]:
+    """The labels of codes, the deleted ones' too."""
+    wanted = set(otp_ids)
+    rows = await db.execute(select(OtpCode.id, OtpCode.label).where(OtpCode.id.in_(wanted))) if wanted else ()
+    return {row.id: row.label for row in rows}
+
+
+async def change(db: AsyncSession, *, otp_id: str, changes: Mapping[str, Any], actor: Actor, now: datetime) -> OtpCode:
+    """Change a code.
+
+    Args:
+        changes: New values, of `max_uses` (fewer than were used leaves none), `label`, `expires_at` and `disabled`.
+
+    Raises: NotFound.
+    """
+    if not changes:
+        return await get(db, otp_id)
+    values = dict(changes)
+    if "disabled" in values:
+        values["disabled_at"] = now if values.pop("disabled") else None
+    row = await _changed(db, otp_id, values)
+    details = {name: str(value) for name, value in changes.items() if name != "label"}
+    _note(db, actor, "code.changed", otp_id, now, details)
+    return row
+
+
+async def remove(db: AsyncSession, *, otp_id: str, actor: Actor, now: datetime) -> None:
+    """Delete a code: it opens nothing any more, and its tokens are void. The record of its calls stays.
+
+    Raises: NotFound.
+    """
+    await _changed(db, otp_id, {"deleted_at": now, "clear_sealed": None})
+    _note(db, actor, "code.deleted", otp_id, now, {})
 
 
 async def verify(db: AsyncSession, *, secret: str, code: str, now: datetime) -> OtpCode:
@@ -131,8 +239,7 @@ async def count_use(db: AsyncSession, *, otp_id: str, now: datetime) -> int:
         .where(
             OtpCode.id == otp_id,
             OtpCode.uses < OtpCode.max_uses,
-            OtpCode.disabled_at.is_(None),
-            or_(OtpCode.expires_at.is_(None), OtpCode.expires_at > now),
+            _open(now),
         )
         .values(uses=OtpCode.uses + 1)
         .returning(OtpCode.max_uses - OtpCode.uses)
@@ -159,8 +266,8 @@ async def give_back_use(db: AsyncSession, *, otp_id: str) -> None:
 async def get(db: AsyncSession, otp_id: str) -> OtpCode:
     """Raises: NotFound."""
     row = await db.get(OtpCode, otp_id, populate_existing=True)
-    if row is None:
-        raise NotFound("There is no such code.")
+    if row is None or row.deleted_at is not None:
+        raise _unknown()
     return row
 
 
@@ -182,8 +289,49 @@ async def remaining(db: AsyncSession, otp_id: str) -> int:
     return (await get(db, otp_id)).remaining
 
 
+async def _changed(db: AsyncSession, otp_id: str, values: Mapping[str, Any]) -> OtpCode:
+    # One statement, so that uses counted at the same moment stay counted.
+    row = await db.scalar(
+        update(OtpCode)
+        .where(OtpCode.id == otp_id, OtpCode.deleted_at.is_(None))
+        .values(**values)
+        .returning(OtpCode)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    if row is None:
+        raise _unknown()
+    return row
+
+
+def _open(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        OtpCode.deleted_at.is_(None),
+        OtpCode.disabled_at.is_(None),
+        or_(OtpCode.expires_at.is_(None), OtpCode.expires_at > now),
+    )
+
+
+def _in_state(state: CodeState, now: datetime) -> ColumnElement[bool]:
+    if state is CodeState.DISABLED:
+        return OtpCode.disabled_at.is_not(None)
+    if state is CodeState.EXPIRED:
+        return and_(OtpCode.disabled_at.is_(None), OtpCode.expires_at <= now)
+    left = OtpCode.uses < OtpCode.max_uses
+    return and_(_open(now), left if state is CodeState.ACTIVE else not_(left))
+
+
 def _alive(row: OtpCode, now: datetime) -> bool:
-    return row.disabled_at is None and (row.expires_at is None or row.expires_at > now)
+    return row.state(now) in (CodeState.ACTIVE, CodeState.USED_UP)
+
+
+def _note(
+    db: AsyncSession, actor: Actor, act: str, otp_id: str, at: datetime, details: Mapping[str, str | int]
+) -> None:
+    audit.note(db, actor=actor, act=act, subject=otp_id, customer_id=None, at=at, details=details)
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such code.", code="no_code")
 
 
 def _refused() -> Unauthorized:

@@ -185,6 +185,16 @@ async def revoke(db: AsyncSession, *, session_id: str, subject: str, now: dateti
     await _end(db, session_id, EndedBy.LOGOUT, now)
 
 
+async def revoke_all(db: AsyncSession, *, subject: str, now: datetime) -> None:
+    """End all of somebody's sessions."""
+    await db.execute(
+        update(LoginSession)
+        .where(LoginSession.subject == subject, LoginSession.ended_at.is_(None))
+        .values(ended_at=now, ended_by=EndedBy.LOGOUT)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def revoke_by_token(db: AsyncSession, *, secret: str, token: str, now: datetime) -> None:
     """End the session a refresh token belongs to, if any."""
     session_id = await _session_of(db, _hash(secret, token))

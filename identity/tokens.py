@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast, get_args
@@ -10,8 +11,9 @@ from typing import Any, Literal, cast, get_args
 import jwt
 
 from core.clock import utc_now
-from core.crypto import MIN_SECRET_BYTES
+from core.crypto import MIN_SECRET_BYTES, keyed_hash
 from core.errors import Unauthorized
+from core.settings import Settings
 
 Role = Literal["admin", "user", "otp"]
 
@@ -19,6 +21,8 @@ ISSUER = AUDIENCE = "parley"
 ALGORITHM = "HS256"
 LEEWAY_S = 10
 MAX_TOKEN_CHARS = 4096
+OF_SERVER = "0"
+"""Id of the key derived from the server's secret."""
 
 PERMISSIONS: dict[Role, tuple[str, ...]] = {
     "admin": (
@@ -64,20 +68,21 @@ class Claims:
 
 
 class Tokens:
-    """Makes and reads access tokens with one secret."""
+    """Makes and reads access tokens. The first of its keys signs; what the others have signed is read as well."""
 
-    def __init__(self, secret: str, ttl_minutes: int) -> None:
-        """Take the signing secret.
+    def __init__(self, keys: Mapping[str, str], ttl_minutes: int) -> None:
+        """Take the signing keys.
 
         Args:
-            secret: At least 32 bytes.
+            keys: Secrets of at least 32 bytes by their ids, which tokens name in `kid`.
             ttl_minutes: How long an access token is good, where nothing else is said.
 
-        Raises: ValueError for a short secret.
+        Raises: ValueError for a short secret, or none.
         """
-        if len(secret.encode()) < MIN_SECRET_BYTES:
+        if not keys or any(len(secret.encode()) < MIN_SECRET_BYTES for secret in keys.values()):
             raise ValueError(f"a signing secret must have at least {MIN_SECRET_BYTES} bytes")
-        self._secret = secret
+        self._keys = dict(keys)
+        self._signs_by = next(iter(keys))
         self.ttl = timedelta(minutes=ttl_minutes)
 
     def mint(
@@ -109,7 +114,8 @@ class Tokens:
         }
         known = {"email": email, "name": name, "sid": session_id}
         claims |= {key: value for key, value in known.items() if value is not None}
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        key = self._keys[self._signs_by]
+        return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": self._signs_by})
 
     def read(self, token: str) -> Claims:
         """Check a token and say what it claims.
@@ -119,9 +125,12 @@ class Tokens:
         try:
             if len(token) > MAX_TOKEN_CHARS:
                 raise jwt.InvalidTokenError("too long")
+            key = self._keys.get(jwt.get_unverified_header(token).get("kid", ""))
+            if key is None:
+                raise jwt.InvalidTokenError("signed with a key that is not ours, or not any more")
             claims = jwt.decode(
                 token,
-                self._secret,
+                key,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 audience=AUDIENCE,
@@ -133,6 +142,12 @@ class Tokens:
             raise Unauthorized("Your log-in has expired. Please log in again.", code="token_expired") from None
         except (jwt.InvalidTokenError, ValueError, OverflowError, OSError):  # also texts and moments that cannot be
             raise Unauthorized("Please log in.") from None
+
+
+def keys_of_settings(settings: Settings, *, secret: str) -> dict[str, str]:
+    """The keys of an installation: `TOKEN_KEYS`, or else one derived from its secret."""
+    pairs = [key.get_secret_value().partition(":") for key in settings.token_keys]
+    return {kid: key for kid, _, key in pairs} or {OF_SERVER: keyed_hash(secret, "token", "signing key")}
 
 
 def _claims(claims: dict[str, Any]) -> Claims:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +61,7 @@ class User(Base):
     token_version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     email = Sealed(254)
     phone = Sealed(32)
@@ -93,6 +95,27 @@ async def create(
 
     Raises: Conflict if the name, address or number is taken; Invalid for a bad password.
     """
+    password_hash = await hash_password(password)
+    return await register(
+        db, username=username, password_hash=password_hash, name=name, role=role, now=now, email=email, phone=phone
+    )
+
+
+async def register(
+    db: AsyncSession,
+    *,
+    username: str,
+    password_hash: str,
+    name: str,
+    role: UserRole,
+    now: datetime,
+    email: str | None = None,
+    phone: str | None = None,
+) -> User:
+    """Register somebody whose password is hashed already, so that the transaction need not wait for that.
+
+    Raises: Conflict if the name, address or number is taken.
+    """
     user = User(
         id=new_id("usr"),
         username=_folded(username),
@@ -100,7 +123,7 @@ async def create(
         phone=_folded(phone) if phone else None,
         name=name,
         role=role,
-        password_hash=await hash_password(password),
+        password_hash=password_hash,
         created_at=now,
     )
     if await _taken(db, user):
@@ -189,6 +212,20 @@ async def set_login_factor(db: AsyncSession, *, user_id: str, factor: LoginFacto
     await db.flush()
 
 
+async def names(db: AsyncSession, user_ids: Iterable[str]) -> dict[str, str]:
+    """What registered people, of whatever role, are called."""
+    wanted = set(user_ids)
+    rows = await db.execute(select(User.id, User.name).where(User.id.in_(wanted))) if wanted else ()
+    return {row.id: row.name for row in rows}
+
+
+async def logged_in(db: AsyncSession, *, user_id: str, now: datetime) -> None:
+    """Note that somebody has just logged in."""
+    await db.execute(
+        update(User).where(User.id == user_id).values(last_login_at=now).execution_options(synchronize_session=False)
+    )
+
+
 async def get(db: AsyncSession, user_id: str) -> User:
     """Raises: NotFound."""
     user = await db.get(User, user_id)
@@ -240,6 +277,14 @@ async def ensure_admin(db: AsyncSession, settings: Settings, *, now: datetime | 
     admin.must_change_password = settings.production and not configured
     await db.flush()
     return FirstAdmin(admin.username, None if configured else fallback)
+
+
+async def has_published_password(db: AsyncSession) -> bool:
+    """Whether an administrator who can log in still has the published development password."""
+    admins = select(User.password_hash).where(User.role == UserRole.ADMIN, User.disabled_at.is_(None))
+    hashes = (await db.scalars(admins)).all()
+    await db.close()
+    return any([await password_matches(password_hash, DEV_ADMIN_PASSWORD) for password_hash in hashes])
 
 
 async def _by_login(db: AsyncSession, login: str) -> User | None:

@@ -21,7 +21,7 @@ from banking import (  # noqa: F401
     requests,
     transfers,
 )
-from calls import log, transcript, usage  # noqa: F401
+from calls import answers, costs, events, log, refusals, traffic, transcript, usage  # noqa: F401
 from core import idempotency, webhooks  # noqa: F401
 from core.db import Base
 from identity import audit, mfa, otp, sessions, users  # noqa: F401

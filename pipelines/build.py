@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame, TTSSpeakFrame
+from pipecat.frames.frames import (
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    TTSSpeakFrame,
+    UserIdleTimeoutUpdateFrame,
+)
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
@@ -22,6 +28,7 @@ from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.services.llm_service import FunctionCallParams, LLMService
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
+from core.tasks import spawn
 from pipelines.base import AgentType
 from pipelines.gate import ClaimGate
 from pipelines.teller import Teller
@@ -33,6 +40,13 @@ AUDIO_OUT_HZ = 24_000
 
 STILL_THERE = "Are you still there?"
 TAKING_LEAVE = "I can't hear anyone, so I'll hang up now. Goodbye."
+STAYING = "All right, I'm still here."
+
+SECOND_SILENCE = 0.75
+"""The silence after "Are you still there?" that is borne, as a share of the first."""
+
+LEAVE_S = 3.0
+"""From the end of the farewell to the end of the call: whoever was about to speak or to type still can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,9 @@ class Conversation:
     user: LLMUserAggregator
     assistant: LLMAssistantAggregator
     caller_acted: Callable[[], None]
-    """To be told of whatever the caller does that is not speech, such as typing."""
+    """To be told of a turn that was not spoken, such as a typed one."""
+    caller_present: Callable[[], None]
+    """To be told of signs that somebody is there, such as a text being typed or a page being read."""
 
     async def say(self, text: str) -> None:
         """Speak a sentence of ours, outside the language model."""
@@ -90,7 +106,7 @@ def build(
         turns: Voice activity detector and turn strategies of this call.
         desk: Carries out the tool requests.
         teller: Settles what needs the caller's own word.
-        idle_prompt_s: Silence before the agent asks whether anyone is there; a second one ends the call.
+        idle_prompt_s: Silence before the agent asks whether anyone is there; after another one it takes leave.
         rtvi: The guarded protocol processor that talks with the page.
         rtvi_params: What the page is told.
         call_id: The call, for logs and traces.
@@ -140,25 +156,88 @@ def build(
         rtvi_observer_params=rtvi_params,
         observers=list(observers),
     )
-    patience = _Patience(desk)
+    patience = _Patience(worker, desk, teller, idle_prompt_s, ending)
+    patience.listen(aggregators.user())
     conversation = Conversation(
-        worker=worker, user=aggregators.user(), assistant=aggregators.assistant(), caller_acted=patience.renew
+        worker=worker,
+        user=aggregators.user(),
+        assistant=aggregators.assistant(),
+        caller_acted=patience.renew,
+        caller_present=patience.note_presence,
     )
     _register_tools(services.llm, agent, desk, conversation, ending)
-    _ask_when_idle(conversation, patience, teller, ending)
     return conversation
 
 
 class _Patience:
-    """What starts anew whenever the caller does something."""
+    """How long a silence is borne: it is asked about, then leave is taken, then the call ends.
 
-    def __init__(self, desk: ToolDesk) -> None:
+    Whatever the caller does before the line closes starts it anew, even during the farewell.
+    """
+
+    def __init__(
+        self,
+        worker: PipelineWorker,
+        desk: ToolDesk,
+        teller: Teller,
+        idle_prompt_s: float,
+        ending: Callable[[str], None],
+    ) -> None:
+        self._worker = worker
         self._desk = desk
-        self.unanswered = 0
+        self._teller = teller
+        self._idle_prompt_s = idle_prompt_s
+        self._ending = ending
+        self._unanswered = 0
+        self._over = False
+
+    def listen(self, user: LLMUserAggregator) -> None:
+        """Act on the caller's silences and turns."""
+
+        @user.event_handler("on_user_turn_idle")
+        async def on_user_turn_idle(_aggregator: LLMUserAggregator) -> None:
+            await self._silence()
+
+        @user.event_handler("on_user_turn_started")
+        async def on_user_turn_started(_aggregator: LLMUserAggregator, _strategy: object) -> None:
+            self.renew()
 
     def renew(self) -> None:
-        self.unanswered = 0
+        """The caller has begun a turn."""
         self._desk.new_turn()
+        self._start_anew()
+
+    def note_presence(self) -> None:
+        """The caller is there, though they have nothing to say yet."""
+        if self._unanswered == 2 and not self._over:
+            # They have been told goodbye.
+            self._queue(TTSSpeakFrame(STAYING))
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._unanswered = 0
+        self._queue(UserIdleTimeoutUpdateFrame(timeout=self._idle_prompt_s))
+
+    async def _silence(self) -> None:
+        if self._teller.asking_code:
+            return  # They are typing; the code's own time runs out.
+        self._unanswered += 1
+        match self._unanswered:
+            case 1:
+                await self._say(STILL_THERE, then_bear_s=self._idle_prompt_s * SECOND_SILENCE)
+            case 2:
+                await self._say(TAKING_LEAVE, then_bear_s=LEAVE_S)
+            case _ if not self._over:
+                self._over = True
+                self._ending("silence")
+                await self._worker.queue_frame(EndFrame())
+
+    async def _say(self, text: str, *, then_bear_s: float) -> None:
+        # The time is set first: it runs already should the voice fail, and starts anew when it has spoken.
+        await self._worker.queue_frames([UserIdleTimeoutUpdateFrame(timeout=then_bear_s), TTSSpeakFrame(text)])
+
+    def _queue(self, frame: Frame) -> None:
+        spawn(self._worker.queue_frame(frame), owner="patience")
 
 
 class _CallerAudioEndsHere(FrameProcessor):
@@ -184,22 +263,3 @@ def _register_tools(
         await conversation.end()
 
     llm.register_function(END_CALL, end_call, cancel_on_interruption=False)
-
-
-def _ask_when_idle(
-    conversation: Conversation, patience: _Patience, teller: Teller, ending: Callable[[str], None]
-) -> None:
-    @conversation.user.event_handler("on_user_turn_idle")
-    async def on_user_turn_idle(_aggregator: LLMUserAggregator) -> None:
-        if teller.asking_code:
-            return  # They are typing; the code's own time runs out.
-        patience.unanswered += 1
-        if patience.unanswered == 1:
-            await conversation.say(STILL_THERE)
-        elif patience.unanswered == 2:
-            ending("silence")
-            await conversation.end(TAKING_LEAVE)
-
-    @conversation.user.event_handler("on_user_turn_started")
-    async def on_user_turn_started(_aggregator: LLMUserAggregator, _strategy: object) -> None:
-        patience.renew()

@@ -30,16 +30,24 @@ class ClaimGate(FrameProcessor):
         self._desk = desk
         self._sentences = SimpleTextAggregator()
         self._corrected = False
+        self._timing = False
+
+    def can_generate_metrics(self) -> bool:
+        """How long a reply waits for its first whole sentence is measured."""
+        return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass sentences on one by one; everything else as it comes."""
         await super().process_frame(frame, direction)
         if isinstance(frame, LLMTextFrame) and direction is FrameDirection.DOWNSTREAM and not frame.skip_tts:
+            if not self._timing:
+                self._timing = True
+                await self.start_text_aggregation_metrics()
             async for sentence in self._sentences.aggregate(frame.text):
                 await self._say(sentence)
             return
         if isinstance(frame, LLMFullResponseStartFrame):
-            self._corrected = False
+            self._corrected = self._timing = False
         elif isinstance(frame, LLMFullResponseEndFrame):
             rest = await self._sentences.flush()
             if rest is not None:
@@ -49,6 +57,7 @@ class ClaimGate(FrameProcessor):
         await self.push_frame(frame, direction)
 
     async def _say(self, sentence: Aggregation) -> None:
+        await self.stop_text_aggregation_metrics()
         text = sentence.text
         if not self._desk.truth.allows(text, asked=self._desk.last_heard):
             logger.warning("A sentence of the language model claimed what was not done; it was not spoken")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -174,6 +175,8 @@ class Teller(FrameProcessor):
         if isinstance(frame, InterruptionFrame):
             for owed in self._owed.values():
                 owed.cut_off = True
+            if self._open is not None and self._open.heard_at is None:
+                self._tell_reading("due")
         elif direction is FrameDirection.DOWNSTREAM:
             if isinstance(frame, LLMContextUserTurnFrame):
                 self._spoken = frame.text, _began_at(frame.timestamp)
@@ -227,6 +230,7 @@ class Teller(FrameProcessor):
                 # Neither yes nor no: the model answers, and a later yes needs the read-back again, also where the end
                 # of this one is still on its way here.
                 open_.heard_at, open_.token = None, 0
+                self._tell_reading("due")
                 return False
         return True
 
@@ -405,7 +409,12 @@ class Teller(FrameProcessor):
         open_ = self._open
         if open_ is not None:
             open_.heard_at = None
+            self._tell_reading("reading")
             open_.token = await self._say(open_.draft.read_back)
+
+    def _tell_reading(self, state: Literal["reading", "heard", "due"]) -> None:
+        """Let the page say when a yes counts: once the draft has been read out (`heard`), until it is due again."""
+        self._notify({"type": "read-back", "state": state})
 
     async def _say(self, text: str, *, owed: bool = False) -> int:
         """Speak a sentence of the server's; the number under which its end is told."""
@@ -441,6 +450,7 @@ class Teller(FrameProcessor):
         open_ = self._open
         if open_ is not None and open_.token == token and seconds >= PLAYED_S_PER_WORD * self._words.get(token, 0):
             open_.heard_at = monotonic_s()
+            self._tell_reading("heard")
 
     @property
     def _must(self) -> Drafts:

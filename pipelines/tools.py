@@ -8,7 +8,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from loguru import logger
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
@@ -18,7 +18,7 @@ from pipecat.services.llm_service import FunctionCallParams
 from pydantic import ConfigDict, ValidationError, create_model
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.clock import utc_now
+from core.clock import monotonic_s, utc_now
 from core.db import Database
 from core.errors import AppError
 from core.tasks import finish
@@ -41,6 +41,9 @@ MAX_HEARD = 8
 """The caller's last turns in which an amount may have been said."""
 
 MAX_HEARD_CHARS = 1000
+
+ToolOutcome = Literal["ok", "refused", "failed"]
+"""How a tool ended: as asked, with an expected no, or with a fault of ours."""
 
 Notify = Callable[[Mapping[str, Json]], None]
 OnDraft = Callable[[Draft], Awaitable[None]]
@@ -123,6 +126,8 @@ class ToolDesk:
         self.truth = Truth()
         self.on_draft: OnDraft | None = None
         self.on_view: Callable[[str], None] | None = None
+        self.on_tool: Callable[[str, int, ToolOutcome], None] | None = None
+        """Told a tool's name, how many milliseconds it took and how it ended; not of one that the caller cut off."""
         self._db = db
         self._customer_id = customer_id
         self._call_id = call_id
@@ -186,11 +191,14 @@ class ToolDesk:
             return self._failed("invalid_arguments", "Sorry, I didn't get that right. Could you say it again?", fields)
         self._notify({"type": "tool-started", "name": tool.name, "doing": tool.doing})
         card: Mapping[str, Json] = {}
+        outcome: ToolOutcome | None = None
+        began_at = monotonic_s()
         try:
             work = self._transact(tool, {name: getattr(checked, name) for name in type(checked).model_fields}, call_key)
             async with asyncio.timeout(TOOL_TIMEOUT_S):
                 # What has begun to write is finished, whatever happens to the line.
                 spoken = await (finish(work, owner=f"tool {tool.name}") if tool.writes else work)
+            outcome = "ok"
             card = spoken.card
             self._take_note(spoken, arguments)
             if spoken.draft is not None:
@@ -199,15 +207,20 @@ class ToolDesk:
                 )
             return {"say": spoken.text, **({"facts": dict(card)} if card else {})}, None
         except AppError as error:
+            outcome = "refused" if error.status < 500 else "failed"
             return self._failed(error.code, error.spoken, arguments=arguments)
         except TimeoutError:
+            outcome = "failed"
             logger.error("Tool {} took longer than {} s", tool.name, TOOL_TIMEOUT_S)
             return self._failed("timeout", "That is taking too long just now. Please ask me again in a moment.")
         except Exception as error:  # noqa: BLE001 - a tool's edge: the call goes on, the cause goes to the log
+            outcome = "failed"
             logger.opt(exception=error).error("Tool {} failed: {}", tool.name, type(error).__name__)
             return self._failed("failed", "Sorry, something went wrong on our side. Please try again.")
         finally:
             self._notify({"type": "tool-finished", "name": tool.name, "card": dict(card) if card else None})
+            if outcome is not None and self.on_tool is not None:
+                self.on_tool(tool.name, round((monotonic_s() - began_at) * 1000), outcome)
 
     def _take_note(self, spoken: Spoken, arguments: Mapping[str, Any]) -> None:
         """What the database has said may be said by the model too, but for what came from it or from others."""

@@ -20,6 +20,7 @@ ordinary pipecat services, so the pipeline is the same list of processors whiche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from providers.phrases import Phrases
@@ -61,11 +62,38 @@ class Prices:
     Attributes:
         stt_minute: Per minute of audio heard.
         llm_input_mtok: Per million input tokens.
+        llm_cached_mtok: Per million input tokens found in the vendor's cache; None where they cost what others do.
         llm_output_mtok: Per million output tokens.
         tts_mchar: Per million characters spoken.
     """
 
-    stt_minute: float = 0.0
-    llm_input_mtok: float = 0.0
-    llm_output_mtok: float = 0.0
-    tts_mchar: float = 0.0
+    stt_minute: Decimal = Decimal(0)
+    llm_input_mtok: Decimal = Decimal(0)
+    llm_cached_mtok: Decimal | None = None
+    llm_output_mtok: Decimal = Decimal(0)
+    tts_mchar: Decimal = Decimal(0)
+
+    def micros(
+        self,
+        *,
+        audio_ms: int = 0,
+        input_tokens: int = 0,
+        cached_tokens: int = 0,
+        output_tokens: int = 0,
+        characters: int = 0,
+    ) -> int:
+        """What so much costs, in whole millionths of a dollar, half of one rounded up.
+
+        Args:
+            input_tokens: The cached ones among them.
+        """
+        cached_mtok = self.llm_input_mtok if self.llm_cached_mtok is None else self.llm_cached_mtok
+        # A dollar for a million is a millionth of a dollar for one.
+        cost = (
+            self.stt_minute * audio_ms * 1_000_000 / 60_000
+            + self.llm_input_mtok * (input_tokens - cached_tokens)
+            + cached_mtok * cached_tokens
+            + self.llm_output_mtok * output_tokens
+            + self.tts_mchar * characters
+        )
+        return int(cost.to_integral_value(ROUND_HALF_UP))

@@ -4,7 +4,7 @@ import globals from "globals";
 import ts from "typescript-eslint";
 
 export default ts.config(
-  { ignores: ["dist", "dist-harness", "src/api/schema.d.ts"] },
+  { ignores: ["dist", "dist-harness", "dist-harness003", "harness003/source003", "src/api/schema.d.ts"] },
   js.configs.recommended,
   ts.configs.recommendedTypeChecked,
   hooks.configs.flat["recommended-latest"],

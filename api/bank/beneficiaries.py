@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from api.bank.asking import CustomerId, Page, PathId, noun
-from api.bank.schemas import BeneficiaryIn, BeneficiaryOut, PageOut, masked
+from api.bank.asking import CustomerId, noun
+from api.bank.schemas import BeneficiaryIn, BeneficiaryOut, masked
 from api.deps import Acting, App
+from api.paging import Page, PageOut, PathId
 from banking import beneficiaries
 from banking.beneficiaries import Beneficiary
 from core.clock import utc_now

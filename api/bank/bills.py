@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.asking import MONEY, CustomerId, Paging, noun
+from api.bank.asking import MONEY, CustomerId, noun
 from api.bank.schemas import BillOut, BillsOut, PayBillIn, TransferOut, masked
 from api.bank.transfers import CHALLENGED, Asker, Outcome, outcome
 from api.deps import Acting, App
 from api.idempotent import Once
+from api.paging import Paging
 from banking import bills
 from banking.bills import Bill, BillCategory, BillState
 

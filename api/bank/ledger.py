@@ -8,19 +8,10 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.asking import CustomerId, Paging, noun
-from api.bank.schemas import (
-    Category,
-    CategorySpendingOut,
-    Id,
-    LedgerLineOut,
-    PageOut,
-    Since,
-    SpendingOut,
-    Text,
-    Until,
-)
+from api.bank.asking import CustomerId, noun
+from api.bank.schemas import Category, CategorySpendingOut, LedgerLineOut, Since, SpendingOut, Text, Until
 from api.deps import App
+from api.paging import Id, PageOut, Paging
 from banking import accounts, ledger
 from banking.days import midnight, today
 from banking.ledger import Filter, Line

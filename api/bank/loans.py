@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from api.bank.asking import CustomerId, Page, PathId, noun
-from api.bank.schemas import InstalmentOut, LoanOut, PageOut
+from api.bank.asking import CustomerId, noun
+from api.bank.schemas import InstalmentOut, LoanOut
 from api.deps import App
+from api.paging import Page, PageOut, PathId
 from banking import loans
 from banking.loans import LoanView
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from api.bank.asking import CustomerId, Page, Paging, PathId, noun
-from api.bank.schemas import NoticeOut, PageOut, ReminderIn, ReminderOut
+from api.bank.asking import CustomerId, noun
+from api.bank.schemas import NoticeOut, ReminderIn, ReminderOut
 from api.deps import Acting, App
+from api.paging import Page, PageOut, Paging, PathId
 from banking import notices, reminders
 from banking.notices import Notice
 from banking.reminders import Reminder, ReminderState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from api.paging import Id, PageOut
 from banking.accounts import AccountKind, AccountStatus
 from banking.bills import BillCategory, BillState
 from banking.days import midnight
@@ -95,7 +96,6 @@ def _bare(value: object) -> object:
 Text = Annotated[str, AfterValidator(_storable)]
 """Text that both databases can hold."""
 
-Id = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z]+_[0-9a-z_]+$")]
 """An identifier of ours; whose it is is asked of the database."""
 
 Rupees = Annotated[
@@ -230,22 +230,6 @@ class ReminderIn(BaseModel):
 
 
 # --- What goes out ----------------------------------------------------------------------------------------------------
-
-
-class PaginationOut(BaseModel):
-    """Where in a list a page lies."""
-
-    page: int
-    per_page: int
-    total: int
-    pages: int
-
-
-class PageOut(BaseModel, Generic[Item]):
-    """One page of a list."""
-
-    data: list[Item]
-    pagination: PaginationOut
 
 
 class AccountOut(BaseModel):

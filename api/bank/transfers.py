@@ -11,12 +11,11 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.asking import CODES, MONEY, CustomerId, Paging, PathId, noun
+from api.bank.asking import CODES, MONEY, CustomerId, noun
 from api.bank.schemas import (
     BillPaidOut,
     ConfirmIn,
     FailureOut,
-    PageOut,
     PayBillIn,
     PayeeOut,
     SourceOut,
@@ -30,6 +29,7 @@ from api.bank.schemas import (
 from api.deps import Acting, App
 from api.errors import ErrorOut
 from api.idempotent import Once
+from api.paging import PageOut, Paging, PathId
 from banking import transfers
 from banking.accounts import Account
 from banking.beneficiaries import Beneficiary

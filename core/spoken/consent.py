@@ -67,7 +67,9 @@ _ASKS_AGAIN = frozenset(
         "didnt hear you, i couldnt hear, i couldnt hear you, i couldnt hear that, i cant hear you, i didnt catch "
         "that, i did not catch that, didnt catch that, i didnt get that, i did not get that, i didnt understand, i "
         "did not understand, i dont understand, how much, how much was it, how much was that, how much is it, to "
-        "whom, to who, who, who to, which account, from which account, what amount, phir se, phir se boliye, phir se "
+        "whom, to who, who, who to, which account, from which account, what amount, is it done, is that done, is it "
+        "sent, did it go through, did that go through, has it gone through, did you send it, have you sent it, was it "
+        "sent, phir se, phir se boliye, phir se "
         "bolo, dobara boliye, kya, kya kaha"
     )
 )

@@ -26,6 +26,7 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     TTSUpdateSettingsFrame,
 )
+from pipecat.metrics.metrics import LLMTokenUsage
 from pipecat.processors.aggregators import async_tool_messages
 from pipecat.processors.aggregators.llm_context import (
     LLMContext,
@@ -140,7 +141,7 @@ class OfflineLLMService(LLMService):
         self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     def can_generate_metrics(self) -> bool:
-        """Time to first text and processing time are reported; there are no tokens."""
+        """Time to first text and processing time are reported, and that there are no tokens."""
         return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -155,6 +156,7 @@ class OfflineLLMService(LLMService):
             await self.start_ttfb_metrics()
             await self._answer(frame.context)
         finally:
+            await self.start_llm_usage_metrics(LLMTokenUsage(prompt_tokens=0, completion_tokens=0, total_tokens=0))
             await self.stop_processing_metrics()
             await self.push_frame(LLMFullResponseEndFrame())
 

@@ -110,6 +110,16 @@ def built() -> None:
 @pytest.fixture(scope="session")
 def harness(built: None) -> str:
     """A page that knows nothing of ours but the address and a token, as JavaScript to run beside the server."""
-    folder = ROOT / "web" / "dist-harness"
-    subprocess.run(["npm", "--prefix", str(ROOT / "web"), "run", "--silent", "build:harness"], check=True, timeout=180)
-    return str(folder)
+    return _built("harness")
+
+
+@pytest.fixture(scope="session")
+def harness003(built: None) -> str:
+    """The React code of source 003, to be served with the server's address put in."""
+    return _built("harness003")
+
+
+def _built(name: str) -> str:
+    npm = ["npm", "--prefix", str(ROOT / "web"), "run", "--silent", f"build:{name}"]
+    subprocess.run(npm, check=True, timeout=180)
+    return str(ROOT / "web" / f"dist-{name}")

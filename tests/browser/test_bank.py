@@ -274,8 +274,10 @@ async def test_an_administrator_is_told_whom_the_pages_are_for(bank: Server, vis
     await expect(page.get_by_text("Your password is changed")).to_be_visible()
 
     await log_in(page, bank, "cawadmin", "four quiet harbour lights")
+    await heading(page, "Overview")
+    await page.goto(f"{bank.url}/bank/accounts")
     await heading(page, "You are logged in as an administrator")
-    await page.get_by_role("link", name="Your profile").click()
-    await heading(page, "Your profile")
+    await page.get_by_role("link", name="Open the dashboard").click()
+    await heading(page, "Overview")
     await page.get_by_role("button", name="Log out", exact=True).click()
     await heading(page, "Log in to your bank")

@@ -29,7 +29,7 @@ from core import vault
 from core.clock import utc_now
 from core.settings import Settings
 from identity import otp, users
-from identity.actor import Actor
+from identity.actor import SYSTEM, Actor
 from identity.audit import Record
 from identity.users import UserRole
 from tests import databases
@@ -94,7 +94,7 @@ class Bank:
     async def guest(self, *, by_page: bool = False) -> Person:
         """A portal guest, with a token as a program has it or with the page's cookie."""
         async with self.shared.db.transaction() as db:
-            (code,) = await otp.issue(db, secret=self.shared.secret, fmt="digits6", now=utc_now())
+            (code,) = await otp.issue(db, actor=SYSTEM, secret=self.shared.secret, fmt="digits6", now=utc_now())
         http = self.client()
         response = await http.post("/api/auth/login/otp", json={"otp_code": code.code})
         if not by_page:

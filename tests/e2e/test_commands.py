@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_a_bad_setting_is_named_with_what_to_do(data_dir: Path) -> None:
     assert result.returncode == 2
     assert "UDP_PORT_RANGE" in result.stderr
     assert ".env.example" in result.stderr
+
+
+def test_a_taken_port_is_named(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run(
+            data_dir, "serve", PORT=str(taken.getsockname()[1]), DATABASE_URL=f"sqlite:///{data_dir / 'taken.db'}"
+        )
+    assert result.returncode == 1
+    assert "is taken" in result.stderr
+    assert "PORT" in result.stderr
+    assert not (data_dir / "taken.db").exists(), "nothing was prepared for it"
 
 
 def test_production_wants_migrations_and_prints_a_password_once(data_dir: Path) -> None:

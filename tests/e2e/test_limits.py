@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -34,6 +36,33 @@ async def test_silence_is_asked_about_and_then_ended(hasty: Server, dial: Dial) 
     spoken = [line.text for line in caller.transcript if line.who == "bot"]
     assert any("still there" in text for text in spoken)
     assert "Goodbye" in spoken[-1]
+
+
+async def test_who_types_during_the_farewell_is_answered(hasty: Server, dial: Dial) -> None:
+    caller = await dial(hasty)
+    await caller.message("bot-output", 20, where=saying("hang up"))
+    caller.type("what is my balance")
+    await caller.message("bot-output", 10, where=saying("ten thousand"))
+    assert hasty.rows("SELECT state FROM calls WHERE id = ?", caller.session_id) == [("open",)]
+
+
+async def test_who_is_seen_at_the_page_during_the_farewell_is_kept(hasty: Server, dial: Dial) -> None:
+    caller = await dial(hasty)
+    await caller.message("bot-output", 20, where=saying("hang up"))
+    caller.send("client-message", {"t": "present"})
+    await caller.message("bot-output", 10, where=saying("still here"))
+    await caller.message("bot-output", 10, where=saying("still there"))  # and only then it is asked again
+    assert hasty.rows("SELECT state FROM calls WHERE id = ?", caller.session_id) == [("open",)]
+
+
+async def test_who_reads_on_the_page_is_not_asked(hasty: Server, dial: Dial) -> None:
+    caller = await dial(hasty)
+    await caller.hears(15)
+    for _ in range(8):  # four times as long as a silence is borne
+        caller.send("client-message", {"t": "present"})
+        await asyncio.sleep(1)
+    assert not any(line.who == "bot" and "still there" in line.text for line in caller.transcript)
+    await caller.message("bot-output", 10, where=saying("still there"))
 
 
 async def test_audio_without_end_is_ended_politely(hasty: Server, dial: Dial) -> None:
@@ -97,6 +126,10 @@ async def test_a_crash_leaves_no_call_open(data_dir: Path, dial: Dial) -> None:
         assert server.rows("SELECT state, end_reason FROM calls") == [("closed", "server_lost")]
     finally:
         server.kill()
+
+
+def saying(words: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda message: words in message["data"]["text"]
 
 
 def readiness(server: Server) -> int:

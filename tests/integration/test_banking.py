@@ -19,6 +19,7 @@ from core.errors import Conflict, Invalid, KeyReused, NotFound
 from core.ids import new_id
 from core.money import Money
 from identity import otp
+from identity.actor import SYSTEM
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "a secret of at least thirty-two bytes"
@@ -724,7 +725,7 @@ async def test_a_house_account_is_opened_once(bank: Bank) -> None:
 
 async def new_code(bank: Bank) -> str:
     async with bank.database.transaction() as db:
-        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", max_uses=5)
+        (code,) = await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6", max_uses=5)
     return code.id
 
 

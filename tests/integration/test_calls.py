@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calls import log, transcript, usage
-from calls.log import CallState
+from calls.log import CallState, Outcome, Wanted
 from calls.transcript import Turn
 from calls.usage import AccessRequired
 from core.db import Database
 from core.errors import NotFound
 from identity import otp, users
+from identity.actor import SYSTEM
 from identity.otp import CodeUsedUp
 from identity.users import UserRole
 
@@ -29,7 +30,7 @@ async def open_call(database: Database, call_id: str, **values: object) -> None:
 
 async def issue(database: Database, max_uses: int) -> otp.IssuedCode:
     async with database.transaction() as db:
-        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", max_uses=max_uses, now=NOW)
+        (code,) = await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6", max_uses=max_uses, now=NOW)
     return code
 
 
@@ -96,15 +97,58 @@ async def test_a_restart_closes_what_its_process_left_open_and_nothing_else(data
     assert found == {"mine_1": "server_lost", "mine_2": "server_lost", "closed": "caller_left", "others": None}
 
 
-async def test_recent_calls_come_newest_first_and_page_by_page(database: Database) -> None:
+async def test_calls_come_newest_first_page_by_page_and_as_wanted(database: Database) -> None:
     for n in range(5):
         await open_call(database, f"call_{n}", at=NOW + timedelta(minutes=n), subject=f"otp_{n % 2}")
+    async with database.transaction() as db:
+        await log.connected(db, call_id="call_0", at=NOW)
+        for call_id, reason in (("call_0", "hung_up"), ("call_1", "stuck"), ("call_2", "never_connected")):
+            await log.close_call(db, call_id=call_id, reason=reason, at=NOW + timedelta(minutes=9))
+        turn = Turn(role="user", text="100% of it, please", started_at=NOW)
+        await transcript.append(db, call_id="call_3", turns=[turn])
+
+    async def ids(wanted: Wanted, **paging: int) -> tuple[list[str], int]:
+        async with database.reading() as db:
+            rows, total = await log.page(db, wanted, **paging)
+        return [row.id.removeprefix("call_") for row in rows], total
+
+    assert await ids(Wanted(), per_page=2) == (["4", "3"], 5)
+    assert await ids(Wanted(), per_page=2, page=3) == (["0"], 5)
+    assert await ids(Wanted(since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=3))) == (["2", "1"], 2)
+    assert await ids(Wanted(outcome=Outcome.LIVE)) == (["4", "3"], 2)
+    assert await ids(Wanted(outcome=Outcome.COMPLETED)) == (["0"], 1)
+    assert await ids(Wanted(outcome=Outcome.FAILED)) == (["1"], 1)
+    assert await ids(Wanted(outcome=Outcome.NOT_CONNECTED)) == (["2"], 1)
+    assert await ids(Wanted(search="0% OF")) == (["3"], 1)
+    assert await ids(Wanted(search="0%%")) == ([], 0)
+    assert await ids(Wanted(search="call_2")) == (["2"], 1)
+    assert await ids(Wanted(agent_type="nobody")) == ([], 0)
+
+
+async def test_a_call_is_rated_by_its_caller(database: Database) -> None:
+    await open_call(database, "call_1", at=NOW, subject="otp_1")
+    async with database.transaction() as db:
+        await log.rate(db, call_id="call_1", subject="otp_1", rating=2, comment="Too slow")
+        await log.rate(db, call_id="call_1", subject="otp_1", rating=5, comment=None)
+        for call_id, subject in (("call_1", "otp_2"), ("call_2", "otp_1")):
+            with pytest.raises(NotFound):
+                await log.rate(db, call_id=call_id, subject=subject, rating=1, comment=None)
     async with database.reading() as db:
-        page = await log.recent(db, limit=2)
-        assert [call.id for call in page] == ["call_4", "call_3"]
-        page = await log.recent(db, limit=10, before=page[-1].started_at)
-        assert [call.id for call in page] == ["call_2", "call_1", "call_0"]
-        assert [call.id for call in await log.recent(db, subject="otp_1")] == ["call_3", "call_1"]
+        row = await log.get(db, "call_1")
+        assert (row.rating, row.rating_comment) == (5, None)
+        assert list((await log.ratings(db, since=NOW, until=NOW + timedelta(hours=1))).values()) == [(1, 5)]
+        assert await log.ratings(db, since=NOW + timedelta(hours=1), until=NOW + timedelta(hours=2)) == {}
+
+
+async def test_a_call_nobody_will_close_is_closed_when_it_is_older_than_any_call_may_be(database: Database) -> None:
+    await open_call(database, "call_old", node="a server that is no more")
+    await open_call(database, "call_new", at=NOW + timedelta(hours=1))
+    async with database.transaction() as db:
+        swept = await log.sweep_forgotten(db, at=NOW + timedelta(hours=1, minutes=31), longest=timedelta(minutes=90))
+    assert swept == 1
+    async with database.reading() as db:
+        assert [row.id for row in await log.open_calls(db, limit=10)] == ["call_new"]
+        assert (await log.get(db, "call_old")).end_reason == "server_lost"
 
 
 # --- The transcript ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from banking.loans import LoanPayment
 from core import db as core_db
 from core.db import Database, migrate
 from identity import otp
+from identity.actor import SYSTEM
 from identity.users import User
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,7 +36,7 @@ async def seeded(database: Database, now: datetime = NOW) -> int:
 
 async def new_guest(database: Database, now: datetime = NOW) -> str:
     async with database.transaction() as db:
-        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", max_uses=5)
+        (code,) = await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6", max_uses=5)
     async with database.transaction() as db:
         return await customers.admit_guest(db, code.id, now)
 

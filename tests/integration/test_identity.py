@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from core.db import Database
 from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from core.settings import DEV_ADMIN_PASSWORD, Settings
-from identity import otp, users
-from identity.otp import CodeUsedUp, OtpCode
+from identity import admins, otp, users
+from identity.actor import SYSTEM, Actor
+from identity.otp import CodeState, CodeUsedUp, OtpCode
 from identity.users import LoginRefused, User, UserRole
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -28,7 +29,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 async def issue(database: Database, **options: object) -> otp.IssuedCode:
     async with database.transaction() as db:
-        (code,) = await otp.issue(db, **({"secret": SECRET, "fmt": "digits6", "now": NOW} | options))  # type: ignore[arg-type]
+        (code,) = await otp.issue(db, actor=SYSTEM, **({"secret": SECRET, "fmt": "digits6", "now": NOW} | options))  # type: ignore[arg-type]
     return code
 
 
@@ -112,17 +113,121 @@ async def test_the_database_holds_no_code(database: Database) -> None:
 
 async def test_many_codes_are_all_different(database: Database) -> None:
     async with database.transaction() as db:
-        first = await otp.issue(db, secret=SECRET, fmt="digits6", count=500, max_uses=1)
-        second = await otp.issue(db, secret=SECRET, fmt="digits6", count=500, max_uses=1)
-    assert len({code.code for code in first + second}) == 1000
-    assert len({code.id for code in first + second}) == 1000
+        issued = await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6", count=1000, max_uses=1)
+    assert len({code.code for code in issued}) == 1000
+    assert len({code.id for code in issued}) == 1000
 
 
-@pytest.mark.parametrize(("number", "uses"), [(0, 1), (501, 1), (-1, 1), (1, 0), (1, 10**7)])
+@pytest.mark.parametrize(("number", "uses"), [(0, 1), (1001, 1), (-1, 1), (1, 0), (1, 10**7)])
 async def test_impossible_numbers_of_codes_are_refused(database: Database, number: int, uses: int) -> None:
     with pytest.raises(Invalid):
         async with database.transaction() as db:
-            await otp.issue(db, secret=SECRET, fmt="digits6", count=number, max_uses=uses)
+            await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6", count=number, max_uses=uses)
+
+
+async def change(database: Database, otp_id: str, **changes: object) -> OtpCode:
+    async with database.transaction() as db:
+        return await otp.change(db, otp_id=otp_id, changes=changes, actor=SYSTEM, now=NOW)
+
+
+async def remove(database: Database, otp_id: str) -> None:
+    async with database.transaction() as db:
+        await otp.remove(db, otp_id=otp_id, actor=SYSTEM, now=NOW)
+
+
+async def test_a_code_is_switched_off_and_on_and_given_more_time(database: Database) -> None:
+    code = await issue(database, max_uses=3, expires_at=NOW)
+    with pytest.raises(Unauthorized):
+        await log_in(database, code.code)
+    assert (await change(database, code.id, expires_at=None)).state(NOW) is CodeState.ACTIVE
+    await log_in(database, code.code)
+    assert (await change(database, code.id, disabled=True, label="lent out")).state(NOW) is CodeState.DISABLED
+    with pytest.raises(Unauthorized):
+        await log_in(database, code.code)
+    with pytest.raises(Unauthorized):
+        await count(database, code.id)
+    changed = await change(database, code.id, disabled=False)
+    assert (changed.label, changed.state(NOW)) == ("lent out", CodeState.ACTIVE)
+    await log_in(database, code.code)
+
+
+async def test_uses_counted_while_a_code_is_lowered_or_deleted_are_never_too_many(database: Database) -> None:
+    for lowered_to in (0, 1, 3, None):
+        code = await issue(database, max_uses=8)
+
+        async def use(otp_id: str = code.id) -> bool:
+            try:
+                await count(database, otp_id)
+            except (CodeUsedUp, Unauthorized):
+                return False
+            return True
+
+        async def end(otp_id: str = code.id, lowered_to: int | None = lowered_to) -> int:
+            if lowered_to is None:
+                await remove(database, otp_id)
+            else:
+                await change(database, otp_id, max_uses=lowered_to)
+            async with database.reading() as db:
+                row = await db.get(OtpCode, otp_id)
+                assert row is not None
+                return row.uses
+
+        before = await asyncio.gather(*(use() for _ in range(2)))
+        *used, when_ended = await asyncio.gather(*(use() for _ in range(5)), end())
+        after = await asyncio.gather(*(use() for _ in range(10)))
+        async with database.reading() as db:
+            row = await db.get(OtpCode, code.id)
+        assert row is not None
+        assert row.uses == sum(before) + sum(used) + sum(after), "every use that was granted is counted"
+        assert sum(after) <= max(0, (lowered_to or 0) - when_ended), "and none was granted beyond the new number"
+
+
+async def test_a_deleted_code_is_gone_but_for_the_record(database: Database) -> None:
+    code = await issue(database, keep_clear=True)
+    await remove(database, code.id)
+    with pytest.raises(Unauthorized):
+        await log_in(database, code.code)
+    async with database.reading() as db:
+        assert await otp.page(db, now=NOW) == ([], 0)
+        row = await db.get(OtpCode, code.id)
+        assert row is not None
+        assert row.clear is None
+        with pytest.raises(NotFound):
+            await otp.get(db, code.id)
+    for gone in (remove(database, code.id), change(database, code.id, max_uses=5)):
+        with pytest.raises(NotFound):
+            await gone
+
+
+async def test_a_code_is_shown_again_only_where_a_copy_was_kept_for_that(database: Database) -> None:
+    kept, forgotten = await issue(database, keep_clear=True), await issue(database)
+    async with database.reading() as db:
+        assert (await otp.get(db, kept.id)).clear == kept.code
+        assert (await otp.get(db, forgotten.id)).clear is None
+        row = (await db.execute(sa.text("SELECT * FROM otp_codes WHERE id = :id"), {"id": kept.id})).one()
+    assert kept.code not in " ".join(map(str, row))
+
+
+async def test_codes_are_listed_by_state_and_label(database: Database) -> None:
+    states = {
+        (await issue(database, label="Lobby 1")).id: CodeState.ACTIVE,
+        (await issue(database, label="lobby 2", expires_at=NOW)).id: CodeState.EXPIRED,
+        (used := await issue(database, label="50 % lobby")).id: CodeState.USED_UP,
+        (off := await issue(database)).id: CodeState.DISABLED,
+    }
+    await count(database, used.id)
+    await change(database, off.id, disabled=True)
+    async with database.reading() as db:
+        everything, total = await otp.page(db, now=NOW)
+        assert {row.id: row.state(NOW) for row in everything} == states
+        assert total == 4
+        for state in CodeState:
+            rows, number = await otp.page(db, now=NOW, state=state)
+            assert ([row.state(NOW) for row in rows], number) == ([state], 1)
+        assert (await otp.page(db, now=NOW, search="LOBBY"))[1] == 3
+        assert (await otp.page(db, now=NOW, search="0 % l"))[1] == 1
+        assert (await otp.page(db, now=NOW, search=off.id))[1] == 1
+        assert len((await otp.page(db, now=NOW, page=2, per_page=3))[0]) == 1
 
 
 async def test_an_unknown_code_id_is_not_found(database: Database) -> None:
@@ -332,3 +437,80 @@ async def test_production_refuses_the_published_password(database: Database, tmp
         await ensure_admin(database, settings(tmp_path, environment="production"))
     assert caught.value.code == "default_admin_password"
     assert isinstance(caught.value, AppError)
+
+
+# --- Several administrators -------------------------------------------------------------------------------------------
+
+
+async def add_admin(database: Database, username: str) -> tuple[User, str]:
+    password, password_hash = await admins.new_password()
+    async with database.transaction() as db:
+        user = await admins.add(
+            db, username=username, name=username.title(), password_hash=password_hash, actor=SYSTEM, now=NOW
+        )
+    return user, password
+
+
+def acting(user: User) -> Actor:
+    return Actor(user.id, "admin", "web")
+
+
+async def disable(database: Database, user: User, *, by: User, disabled: bool = True) -> User:
+    async with database.transaction() as db:
+        return await admins.set_disabled(db, admin_id=user.id, disabled=disabled, actor=acting(by), now=NOW)
+
+
+async def test_an_administrator_makes_another_who_must_change_the_password(database: Database) -> None:
+    user, password = await add_admin(database, "grace")
+    async with database.reading() as db:
+        found = await users.authenticate(db, login="Grace", password=password, role=UserRole.ADMIN)
+    assert (found.id, found.must_change_password) == (user.id, True)
+    with pytest.raises(Conflict):
+        await add_admin(database, "GRACE")
+
+
+async def test_a_disabled_administrator_is_out_and_may_come_back(database: Database) -> None:
+    (ada, _), (grace, password) = await add_admin(database, "ada"), await add_admin(database, "grace")
+    await disable(database, grace, by=ada)
+    async with database.reading() as db:
+        with pytest.raises(Unauthorized):
+            await users.check_current(db, grace.id, version=grace.token_version)
+        with pytest.raises(LoginRefused):
+            await users.authenticate(db, login="grace", password=password)
+    with pytest.raises(Conflict):
+        await disable(database, ada, by=ada)
+    await disable(database, grace, by=ada, disabled=False)
+    async with database.reading() as db:
+        assert (await users.authenticate(db, login="grace", password=password)).id == grace.id
+
+
+async def test_of_administrators_who_disable_each_other_at_once_one_stays(database: Database) -> None:
+    for round_ in range(5):
+        (ada, _), (grace, _) = await add_admin(database, f"ada{round_}"), await add_admin(database, f"grace{round_}")
+        results = await asyncio.gather(
+            disable(database, grace, by=ada), disable(database, ada, by=grace), return_exceptions=True
+        )
+        assert len([result for result in results if isinstance(result, Conflict)]) == 1
+        (left,) = [user for user, result in zip((grace, ada), results, strict=True) if isinstance(result, Conflict)]
+        other = ada if left is grace else grace
+        async with database.reading() as db:
+            assert (await admins.get(db, left.id)).disabled_at is None
+            assert (await admins.get(db, other.id)).disabled_at is not None
+        async with database.transaction() as db:  # for the next round, nobody is left
+            await db.execute(sa.update(User).values(disabled_at=NOW))
+
+
+async def test_a_lost_password_is_reset_by_somebody_else(database: Database) -> None:
+    (ada, _), (grace, old) = await add_admin(database, "ada"), await add_admin(database, "grace")
+    password, password_hash = await admins.new_password()
+    reset = {"password_hash": password_hash, "remove_totp": True, "now": NOW}
+    async with database.transaction() as db:
+        with pytest.raises(Conflict):
+            await admins.reset_password(db, admin_id=ada.id, actor=acting(ada), **reset)
+        await admins.reset_password(db, admin_id=grace.id, actor=acting(ada), **reset)
+    async with database.reading() as db:
+        with pytest.raises(LoginRefused):
+            await users.authenticate(db, login="grace", password=old)
+        assert (await users.authenticate(db, login="grace", password=password)).must_change_password
+        with pytest.raises(Unauthorized):
+            await users.check_current(db, grace.id, version=grace.token_version)

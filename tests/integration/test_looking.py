@@ -10,7 +10,7 @@ from banking.ledger import Leg, PostingKind
 from core.db import Database
 from core.settings import Settings
 from identity import otp
-from identity.actor import Actor
+from identity.actor import SYSTEM, Actor
 from pipelines.banking.looking import get_transactions
 from pipelines.base import Means, ToolContext
 from tests.lines import SECRET, Pigeon
@@ -20,7 +20,7 @@ async def test_a_day_ends_when_it_ends_in_india(database: Database) -> None:
     opened, paid = datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 3, 1, 18, tzinfo=UTC)
     after_midnight = datetime(2026, 3, 1, 19, tzinfo=UTC)
     async with database.transaction() as db:
-        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6")
+        (code,) = await otp.issue(db, actor=SYSTEM, secret=SECRET, fmt="digits6")
         customer_id = await customers.admit_guest(db, code.id, opened)
         (own, *_) = await accounts.of_customer(db, customer_id=customer_id)
         cash = await accounts.house(db, House.CASH, now=opened)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from core.settings import Settings
 from identity import audit
 from identity.actor import Actor
 from identity.audit import Heads
+from identity.limits import Rates
 from identity.tokens import Claims, Role
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -47,6 +48,7 @@ class _Shared:
     settings: Settings
     secret: str
     db: Database
+    rates: Rates = field(default_factory=lambda: Rates(1000))
 
 
 class Office:

@@ -34,7 +34,7 @@ from core.clock import utc_now
 from core.db import Database
 from core.settings import Settings
 from identity import otp
-from identity.actor import Actor
+from identity.actor import SYSTEM, Actor
 from pipelines.banking import AGENT
 from pipelines.base import Json, Means
 from pipelines.played import SpeechMark
@@ -194,7 +194,7 @@ class Line:
 @pytest_asyncio.fixture
 async def line(database: Database) -> AsyncIterator[Line]:
     async with database.transaction() as session:
-        issued = await otp.issue(session, secret=SECRET, fmt="digits6", max_uses=5)
+        issued = await otp.issue(session, actor=SYSTEM, secret=SECRET, fmt="digits6", max_uses=5)
         customer_id = await customers.admit_guest(session, issued[0].id, utc_now())
     line = Line(database, customer_id, Pigeon())
     line.desk._actor = replace(line.desk._actor, subject=issued[0].id)
@@ -234,6 +234,23 @@ async def test_a_turn_that_began_during_the_read_back_is_no_consent(line: Line) 
     await line.caller_says("yes", began_s_ago=5)
     await line.voice.says(containing=LET_ME_READ)
     assert await line.states() == [State.DRAFTED]
+
+
+async def test_the_page_is_told_when_a_yes_counts(line: Line) -> None:
+    def told() -> list[Json]:
+        return [message["state"] for message in line.told if message["type"] == "read-back"]
+
+    line.voice.holding = True
+    await line.send(500, "Ravi", said="send five hundred to ravi")
+    assert told() == ["reading"]
+    await line.worker.queue_frame(InterruptionFrame())
+    line.voice.holding = False
+    await line.caller_says("yes")
+    await line.heard_out()
+    assert told() == ["reading", "due", "reading", "heard"]
+    await line.caller_says("how much do I have")
+    await asyncio.wait_for(line.model.turns.get(), 5)
+    assert told()[4:] == ["due"]
 
 
 async def test_a_read_back_without_sound_was_not_heard(line: Line) -> None:

@@ -39,7 +39,8 @@ NO = (
 
 REPEAT = (
     "repeat", "repeat that", "repeat that please", "please repeat", "can you repeat that",
-    "could you repeat that please", "say again", "say that again", "can you say that again", "come again",
+    "did that go through", "is it done", "have you sent it", "could you repeat that please", "say again",
+    "say that again", "can you say that again", "come again",
     "once more", "one more time please", "again", "pardon", "pardon me", "sorry", "sorry?", "sorry what", "what",
     "what?", "what did you say", "what was that", "i didn't hear you", "i didn't catch that", "i couldn't hear that",
     "how much", "how much was it", "to whom", "i didn't understand", "phir se boliye", "kya",

@@ -205,7 +205,7 @@ def test_the_servers_secret_can_be_changed_too(tmp_path: Path) -> None:
 
 
 def test_a_key_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="an id of its own"):
         installation(tmp_path, f"1:{NEW},1:{OLD}")
 
 

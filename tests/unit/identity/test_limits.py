@@ -1,4 +1,4 @@
-"""Failed log-ins: five from one address, two hundred from everywhere."""
+"""Failed log-ins: five from one address, two hundred from everywhere, and then in turn."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import time
 
 import pytest
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
 from core.errors import Unauthorized
-from identity.limits import LoginLimits, Rates, TooManyAttempts, network_of
+from identity.limits import LoginLimits, Rates, TooManyAttempts, Turns, network_of
 
 
 async def fail(limits: LoginLimits, address: str = "192.0.2.1", door: str = "otp") -> None:
@@ -72,13 +72,72 @@ async def test_an_ipv6_network_is_one_address() -> None:
     await succeed(limits, address="2001:db8:1:3::1")
 
 
-async def test_failures_from_everywhere_count_together() -> None:
-    limits = LoginLimits()
-    for n in range(200):
-        await fail(limits, address=f"198.51.{n // 250}.{n % 250}")
-    with pytest.raises(TooManyAttempts):
-        await succeed(limits, address="203.0.113.1")
+async def test_who_goes_on_failing_waits_longer_and_longer() -> None:
+    limits = LoginLimits(per_address=(RateLimitItemPerMinute(2), RateLimitItemPerMinute(4, 10), RateLimitItemPerDay(6)))
+    waits = []
+    for _ in range(3):
+        for _ in range(2):
+            await fail(limits)
+        with pytest.raises(TooManyAttempts) as caught:
+            await succeed(limits)
+        waits.append(caught.value.retry_after_s or 0)
+        passed = time.time() + (caught.value.retry_after_s or 0) + 1
+        expirations = limits._storage.expirations
+        expirations.update({key: 0.0 for key, at in expirations.items() if at < passed})
+    assert waits[0] <= 60 < waits[1] <= 600 < waits[2] <= 24 * 3600
+
+
+async def test_when_the_budget_from_everywhere_is_spent_attempts_come_at_a_pace_and_right_ones_still_pass() -> None:
+    limits = LoginLimits(overall=(RateLimitItemPerMinute(20, 15),), paces_s={"otp": 0.02})
+    guessed = 0
+
+    async def storm(n: int) -> None:
+        nonlocal guessed
+        for _ in range(5):
+            try:
+                async with limits.attempt(f"198.51.{n // 250}.{n % 250}", door="otp"):
+                    guessed += 1
+                    raise Unauthorized("no")
+            except (Unauthorized, TooManyAttempts):
+                pass
+
+    began = time.monotonic()
+    storming = asyncio.gather(*(storm(n) for n in range(60)))
+    await asyncio.sleep(0.1)
+    await succeed(limits, address="203.0.113.1")
+    waited_s = time.monotonic() - began
+    await storming
+    took_s = time.monotonic() - began
+    assert waited_s < 60 * 0.02 + 1, "whoever knows the code waits for one turn of everybody else's"
+    assert guessed <= 20 + took_s / 0.02 + 1, "a storm guesses no faster than the pace"
     await succeed(limits, address="203.0.113.1", door="password")
+
+
+async def test_turns_are_kept_in_the_order_of_coming() -> None:
+    now = 1000.0
+    turns = Turns(2.0, clock=lambda: now)
+    await turns.take("first")
+    assert [turns._place(origin) - now for origin in ("second", "third", "fourth", "fifth")] == [2, 4, 6, 8]
+    for _ in range(3):  # coming again wins nothing, and loses nothing
+        with pytest.raises(TooManyAttempts) as caught:
+            await turns.take("fifth")
+        assert caught.value.retry_after_s == 8
+    now += 8
+    await turns.take("fifth")
+    assert turns._place("fifth") == now + 2, "one turn is one attempt"
+
+
+async def test_the_line_of_those_who_wait_is_bounded() -> None:
+    turns = Turns(1.0, clock=lambda: 0.0)
+    refused = 0
+    for n in range(2000):
+        try:
+            turns._place(f"origin {n}")
+        except TooManyAttempts as error:
+            refused += 1
+            assert error.retry_after_s == 600
+    assert refused == 2000 - 601
+    assert len(turns._places) == 601
 
 
 async def test_failures_on_one_account_count_together_by_whatever_name_is_typed() -> None:
@@ -153,7 +212,7 @@ async def test_a_cancelled_attempt_frees_its_place() -> None:
 async def test_the_budget_comes_back_when_its_time_is_over() -> None:
     from limits import RateLimitItemPerSecond
 
-    limits = LoginLimits(per_address=RateLimitItemPerSecond(1, 1), overall=RateLimitItemPerMinute(200))
+    limits = LoginLimits(per_address=[RateLimitItemPerSecond(1, 1)])
     await fail(limits)
     with pytest.raises(TooManyAttempts) as caught:
         await succeed(limits)

@@ -12,23 +12,30 @@ import pytest
 
 from core.clock import utc_now
 from core.errors import Unauthorized
-from identity.tokens import Tokens
+from core.settings import Settings
+from identity.tokens import Tokens, keys_of_settings
 
 SECRET = "a secret of at least thirty-two bytes"
+NEW_SECRET = "another secret of thirty-two bytes!"
 
 
 @pytest.fixture
 def tokens() -> Tokens:
-    return Tokens(SECRET, ttl_minutes=10)
+    return Tokens({"a": SECRET}, ttl_minutes=10)
 
 
 def forged(
-    tokens: Tokens, changes: dict[str, Any] | None = None, *, secret: str = SECRET, algorithm: str = "HS256"
+    tokens: Tokens,
+    changes: dict[str, Any] | None = None,
+    *,
+    secret: str = SECRET,
+    algorithm: str = "HS256",
+    kid: str = "a",
 ) -> str:
     """A good token with some claims changed, or left out where None, and signed again."""
     claims = jwt.decode(tokens.mint(subject="usr_1", role="user"), options={"verify_signature": False})
     claims = {key: value for key, value in (claims | (changes or {})).items() if value is not None}
-    return jwt.encode(claims, secret, algorithm=algorithm)
+    return jwt.encode(claims, secret, algorithm=algorithm, headers={"kid": kid})
 
 
 def test_a_token_says_who_its_bearer_is(tokens: Tokens) -> None:
@@ -116,7 +123,7 @@ def test_a_token_with_a_strange_claim_is_refused(tokens: Tokens, claim: str, val
 
 def test_only_our_algorithm_and_key_count(tokens: Tokens) -> None:
     with pytest.raises(Unauthorized):
-        tokens.read(forged(tokens, secret="another secret of thirty-two bytes!"))
+        tokens.read(forged(tokens, secret=NEW_SECRET))
     with pytest.raises(Unauthorized):
         tokens.read(forged(tokens, secret=SECRET * 2, algorithm="HS512"))
     header, claims, _ = forged(tokens).split(".")
@@ -133,12 +140,41 @@ def test_what_is_no_token_is_refused(tokens: Tokens, text: str) -> None:
     assert caught.value.code == "unauthorized"
 
 
-def test_a_short_secret_is_refused() -> None:
+@pytest.mark.parametrize("keys", [{"a": "x" * 31}, {"a": SECRET, "b": "short"}, {}])
+def test_a_short_secret_is_refused(keys: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        Tokens("x" * 31, ttl_minutes=10)
+        Tokens(keys, ttl_minutes=10)
+
+
+def test_a_new_key_signs_and_the_old_one_is_still_read(tokens: Tokens) -> None:
+    old = tokens.mint(subject="usr_1", role="user")
+    both = Tokens({"b": NEW_SECRET, "a": SECRET}, ttl_minutes=10)
+    new = both.mint(subject="usr_1", role="user")
+    assert jwt.get_unverified_header(new)["kid"] == "b"
+    assert both.read(old).subject == both.read(new).subject == "usr_1"
+    with pytest.raises(Unauthorized):
+        tokens.read(new)
+    with pytest.raises(Unauthorized):
+        Tokens({"b": NEW_SECRET}, ttl_minutes=10).read(old)
+
+
+@pytest.mark.parametrize("kid", ["b", "", "../a", "a "])
+def test_a_token_under_the_name_of_another_key_is_refused(kid: str) -> None:
+    both = Tokens({"a": SECRET, "b": NEW_SECRET}, ttl_minutes=10)
+    with pytest.raises(Unauthorized):
+        both.read(forged(both, kid=kid))
+
+
+def test_a_server_has_its_key_or_those_it_is_given() -> None:
+    own = keys_of_settings(Settings(_env_file=None), secret=SECRET)  # pyright: ignore[reportCallIssue]
+    assert list(own) == ["0"]
+    assert SECRET not in own.values()
+    given = Settings(_env_file=None, token_keys=f"n:{NEW_SECRET},o:{SECRET}")  # pyright: ignore
+    assert keys_of_settings(given, secret=SECRET) == {"n": NEW_SECRET, "o": SECRET}
 
 
 def test_moments_are_aware() -> None:
-    claims = Tokens(SECRET, ttl_minutes=1).read(Tokens(SECRET, ttl_minutes=1).mint(subject="x", role="otp"))
+    tokens = Tokens({"a": SECRET}, ttl_minutes=1)
+    claims = tokens.read(tokens.mint(subject="x", role="otp"))
     assert claims.expires_at.tzinfo is UTC
     assert claims.issued_at <= datetime.now(UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ import pytest_asyncio
 from pydantic import Field
 
 from core.db import Database, migrate
-from core.errors import NotFound
+from core.errors import Busy, NotFound
 from core.settings import Settings
 from identity.actor import Actor
 from identity.delivery import of_settings
@@ -42,6 +43,19 @@ async def lose(ctx: ToolContext) -> Spoken:
 async def break_down(ctx: ToolContext) -> Spoken:
     """Always fail, unexpectedly."""
     raise RuntimeError("psql://bank:secret@db refused")
+
+
+@tool()
+async def find_nobody_in(ctx: ToolContext) -> Spoken:
+    """Fail for a fault of ours that passes."""
+    raise Busy("The server is busy")
+
+
+@tool()
+async def dawdle(ctx: ToolContext) -> Spoken:
+    """Never come to an end."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 @tool(doing="Drafting", writes=True)
@@ -152,3 +166,26 @@ async def test_a_tool_is_told_what_the_caller_said_lately_and_no_more(desk: Tool
     desk.forget_heard()
     await run(desk, count_up, {})
     assert seen[1].heard == ()
+
+
+async def test_what_became_of_a_tool_is_told_without_what_was_in_it(desk: ToolDesk) -> None:
+    told: list[tuple[str, int, str]] = []
+    desk.on_tool = lambda name, took_ms, outcome: told.append((name, took_ms, outcome))
+    await run(desk, count_up, {"count": 5, "account": "savings"})
+    await run(desk, count_up, {"count": "many"})  # it did not run
+    for failing in (lose, find_nobody_in, break_down):
+        await run(desk, failing, {})
+    await desk.run(draft, {}, call_key="k")
+    cut_off = asyncio.ensure_future(desk.run(dawdle, {}, call_key="k"))
+    await asyncio.sleep(0.01)
+    cut_off.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut_off
+    assert [(name, outcome) for name, _, outcome in told] == [
+        ("count_up", "ok"),
+        ("lose", "refused"),
+        ("find_nobody_in", "failed"),
+        ("break_down", "failed"),
+        ("draft", "ok"),
+    ]
+    assert all(0 <= took_ms < 5_000 for _, took_ms, _ in told)

@@ -9,7 +9,7 @@ let renewing: Promise<boolean> | null = null;
 
 /** Renew the session; false if it is over. Raises `ApiError` if the server did not answer. */
 export function renewSession(): Promise<boolean> {
-  if (session.kind === "guest") return Promise.resolve(false);
+  if (session.kind === "guest" || session.kind === "admin") return Promise.resolve(false);
   renewing ??= inTurn(renew).finally(() => {
     renewing = null;
   });

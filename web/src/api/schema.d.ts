@@ -64,6 +64,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents Traffic
+         * @description The traffic of every agent type.
+         */
+        get: operations["agents_traffic_api_agents_traffic_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage History
+         * @description Who used which agent, the newest first.
+         */
+        get: operations["usage_history_api_agents_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/change-password": {
         parameters: {
             query?: never;
@@ -95,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Login Admin
-         * @description Log in as an administrator (form fields `username`, `password`).
+         * @description Log in as an administrator, with a form or JSON.
          */
         post: operations["login_admin_api_auth_login_admin_post"];
         delete?: never;
@@ -168,6 +208,58 @@ export interface paths {
         patch: operations["direct_candidates_api_offer_patch"];
         trace?: never;
     };
+    "/api/otps/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Codes
+         * @description Codes, the newest first; `X-Total-Count` says how many there are.
+         */
+        get: operations["list_codes_api_otps__get"];
+        put?: never;
+        /**
+         * Issue Codes
+         * @description Make new codes. The answer is the only place where they are readable, unless OTP_REVEAL is on.
+         */
+        post: operations["issue_codes_api_otps__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/otps/{otp_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Code
+         * @description One code.
+         */
+        get: operations["get_code_api_otps__otp_id__get"];
+        /**
+         * Change Code
+         * @description Change a code's uses, label or expiry, or switch it off and on; calls end with a code that opens nothing more.
+         */
+        put: operations["change_code_api_otps__otp_id__put"];
+        post?: never;
+        /**
+         * Delete Code
+         * @description Delete a code for good; whoever is logged in with it is out. Its calls stay in the record.
+         */
+        delete: operations["delete_code_api_otps__otp_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts": {
         parameters: {
             query?: never;
@@ -200,6 +292,130 @@ export interface paths {
          * @description One of my accounts, with its whole number.
          */
         get: operations["get_account_api_v1_accounts__account_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Admins
+         * @description The administrators, the oldest first.
+         */
+        get: operations["list_admins_api_v1_admins_get"];
+        put?: never;
+        /**
+         * Add Admin
+         * @description Make an administrator.
+         */
+        post: operations["add_admin_api_v1_admins_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admins/{admin_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Admin
+         * @description Keep an administrator out, or let them in again.
+         */
+        patch: operations["change_admin_api_v1_admins__admin_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/admins/{admin_id}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset Password
+         * @description Give an administrator who has lost it a new password; every log-in of theirs ends.
+         */
+        post: operations["reset_password_api_v1_admins__admin_id__reset_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admins/{admin_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Admin Sessions
+         * @description Where an administrator is logged in.
+         */
+        get: operations["admin_sessions_api_v1_admins__admin_id__sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admins/{admin_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End one of an administrator's log-ins.
+         */
+        delete: operations["end_session_api_v1_admins__admin_id__sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overview
+         * @description Calls, answer times, refusals and cost over a time, beside the time before.
+         */
+        get: operations["overview_api_v1_analytics_overview_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -454,6 +670,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/call-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Calls
+         * @description Calls, the newest first.
+         */
+        get: operations["list_calls_api_v1_call_logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/call-logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Calls
+         * @description The calls that have begun by now as a CSV file (RFC 4180), the newest first, at most 10,000.
+         */
+        get: operations["export_calls_api_v1_call_logs_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/call-logs/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Call
+         * @description One call: what was said, how long each answer took and why, which tools ran, what it cost.
+         */
+        get: operations["get_call_api_v1_call_logs__call_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rate
+         * @description Rate one's own call; a later rating replaces it.
+         */
+        post: operations["rate_api_v1_calls__call_id__rating_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inbox": {
         parameters: {
             query?: never;
@@ -526,6 +822,26 @@ export interface paths {
          * @description How much I may send through this channel.
          */
         get: operations["get_limits_api_v1_limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live
+         * @description Server-sent events named `live`, each a `LiveOut`: at once, then on every change; comments in between.
+         */
+        get: operations["live_api_v1_live_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -852,6 +1168,26 @@ export interface paths {
          * @description Mark a request as seen to; again changes nothing.
          */
         post: operations["close_request_api_v1_requests__request_id__done_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * System
+         * @description Every part's health with its last error and since when, capacity, versions, and the configuration.
+         */
+        get: operations["system_api_v1_system_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1286,6 +1622,57 @@ export interface components {
          */
         AccountStatus: "active" | "frozen" | "closed";
         /**
+         * AdminChangeIn
+         * @description What to change.
+         */
+        AdminChangeIn: {
+            /** Disabled */
+            disabled: boolean;
+        };
+        /**
+         * AdminIn
+         * @description A new administrator.
+         */
+        AdminIn: {
+            /** Name */
+            name: string;
+            /** Username */
+            username: string;
+        };
+        /**
+         * AdminOut
+         * @description An administrator.
+         */
+        AdminOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Current
+             * @description The one who asks
+             */
+            current: boolean;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: string;
+            /** Last Login At */
+            last_login_at: string | null;
+            /** Must Change Password */
+            must_change_password: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Totp
+             * @description An authenticator app is set up
+             */
+            totp: boolean;
+            /** Username */
+            username: string;
+        };
+        /**
          * AgentConfigOut
          * @description An agent's card with its first words.
          */
@@ -1318,6 +1705,53 @@ export interface components {
             try_saying: string[];
         };
         /**
+         * AgentNumbersOut
+         * @description The numbers of an agent type.
+         */
+        AgentNumbersOut: {
+            /** Accesses */
+            accesses: number;
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * Answer P50 Ms
+             * @description From the caller's silence to the first sound of the answer, to 3 %
+             */
+            answer_p50_ms: number | null;
+            /** Answer P95 Ms */
+            answer_p95_ms: number | null;
+            /** Answer P99 Ms */
+            answer_p99_ms: number | null;
+            /**
+             * Answered Share
+             * @description Calls that connected, of all that began
+             */
+            answered_share: number | null;
+            /** Calls */
+            calls: number;
+            /** Connected */
+            connected: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /** Minutes */
+            minutes: number;
+            /** Name */
+            name: string;
+            /** Rating Mean */
+            rating_mean: number | null;
+            /** Ratings */
+            ratings: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Turns
+             * @description Answers whose time was measured
+             */
+            turns: number;
+        };
+        /**
          * AgentOut
          * @description An agent's card.
          */
@@ -1344,18 +1778,6 @@ export interface components {
             };
             /** Try Saying */
             try_saying: string[];
-        };
-        /**
-         * AnswerOut
-         * @description The SDP answer.
-         */
-        AnswerOut: {
-            /** Pc Id */
-            pc_id: string;
-            /** Sdp */
-            sdp: string;
-            /** Type */
-            type: string;
         };
         /**
          * BalanceOut
@@ -1484,30 +1906,232 @@ export interface components {
             data: components["schemas"]["BillOut"][];
             pagination: components["schemas"]["PaginationOut"];
         };
-        /** Body_login_admin_api_auth_login_admin_post */
-        Body_login_admin_api_auth_login_admin_post: {
-            /** Client Id */
-            client_id?: string | null;
+        /**
+         * BucketNumbersOut
+         * @description The numbers of a stretch of time.
+         */
+        BucketNumbersOut: {
+            /** Accesses */
+            accesses: number;
             /**
-             * Client Secret
-             * Format: password
+             * Answer P50 Ms
+             * @description From the caller's silence to the first sound of the answer, to 3 %
              */
-            client_secret?: string | null;
-            /** Grant Type */
-            grant_type?: string | null;
+            answer_p50_ms: number | null;
+            /** Answer P95 Ms */
+            answer_p95_ms: number | null;
+            /** Answer P99 Ms */
+            answer_p99_ms: number | null;
             /**
-             * Password
-             * Format: password
+             * Answered Share
+             * @description Calls that connected, of all that began
              */
-            password: string;
+            answered_share: number | null;
             /**
-             * Scope
-             * @default
+             * At
+             * Format: date-time
              */
-            scope: string;
-            /** Username */
-            username: string;
+            at: string;
+            /** Calls */
+            calls: number;
+            /** Connected */
+            connected: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /** Minutes */
+            minutes: number;
+            /** Rating Mean */
+            rating_mean: number | null;
+            /** Ratings */
+            ratings: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Turns
+             * @description Answers whose time was measured
+             */
+            turns: number;
         };
+        /**
+         * BucketOut
+         * @description What happened in a stretch of time.
+         */
+        BucketOut: {
+            /** Accesses */
+            accesses: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Calls */
+            calls: number;
+            /** Connected */
+            connected: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /** Minutes */
+            minutes: number;
+            /**
+             * Refused
+             * @description Callers turned away because all lines were busy
+             */
+            refused: number;
+        };
+        /**
+         * CallDetailOut
+         * @description A call in all detail.
+         */
+        CallDetailOut: {
+            /** Agent Name */
+            agent_name: string;
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * Answer P50 Ms
+             * @description Median time from the caller's silence to the answer
+             */
+            answer_p50_ms: number | null;
+            /** Answers */
+            answers: components["schemas"]["api__call_logs__AnswerOut"][];
+            /** Channel */
+            channel: string;
+            /** Connected At */
+            connected_at: string | null;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Customer Id */
+            customer_id: string | null;
+            /** End Reason */
+            end_reason: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Events */
+            events: components["schemas"]["EventOut"][];
+            /** Id */
+            id: string;
+            /**
+             * Node
+             * @description The process that carried it
+             */
+            node: string;
+            /** Otp Id */
+            otp_id: string | null;
+            /** Otp Label */
+            otp_label: string | null;
+            outcome: components["schemas"]["Outcome"];
+            /**
+             * Providers
+             * @description Which vendor served stt, llm and tts
+             */
+            providers: {
+                [key: string]: string | null;
+            };
+            /** Rating */
+            rating: number | null;
+            /** Rating Comment */
+            rating_comment: string | null;
+            /** Role */
+            role: string;
+            /**
+             * Seconds
+             * @description From connection to end
+             */
+            seconds: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            state: components["schemas"]["CallState"];
+            /** Turns */
+            turns: number;
+            /** Turns Said */
+            turns_said: components["schemas"]["TurnOut"][];
+            /** Usage */
+            usage: components["schemas"]["api__call_logs__UsageOut"][];
+            /** User Id */
+            user_id: string | null;
+            /** User Name */
+            user_name: string | null;
+        };
+        /**
+         * CallOut
+         * @description A call in a line.
+         */
+        CallOut: {
+            /** Agent Name */
+            agent_name: string;
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * Answer P50 Ms
+             * @description Median time from the caller's silence to the answer
+             */
+            answer_p50_ms: number | null;
+            /** Channel */
+            channel: string;
+            /** Connected At */
+            connected_at: string | null;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Customer Id */
+            customer_id: string | null;
+            /** End Reason */
+            end_reason: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Node
+             * @description The process that carried it
+             */
+            node: string;
+            /** Otp Id */
+            otp_id: string | null;
+            /** Otp Label */
+            otp_label: string | null;
+            outcome: components["schemas"]["Outcome"];
+            /**
+             * Providers
+             * @description Which vendor served stt, llm and tts
+             */
+            providers: {
+                [key: string]: string | null;
+            };
+            /** Rating */
+            rating: number | null;
+            /** Role */
+            role: string;
+            /**
+             * Seconds
+             * @description From connection to end
+             */
+            seconds: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            state: components["schemas"]["CallState"];
+            /** Turns */
+            turns: number;
+            /** User Id */
+            user_id: string | null;
+            /** User Name */
+            user_name: string | null;
+        };
+        /**
+         * CallState
+         * @description Whether a call is going on.
+         * @enum {string}
+         */
+        CallState: "open" | "closed";
         /**
          * CandidateIn
          * @description One trickled ICE candidate; an empty one ends a section's list.
@@ -1576,30 +2200,37 @@ export interface components {
             sent_to: string;
         };
         /**
-         * CodeIn
-         * @description The digits typed on the keypad.
+         * CodeState
+         * @description Whether a code opens anything.
+         * @enum {string}
          */
-        CodeIn: {
-            /** Code */
-            code: string;
-        };
+        CodeState: "active" | "used_up" | "expired" | "disabled";
         /**
-         * CodeOut
-         * @description What became of it.
+         * CodesIn
+         * @description New codes.
          */
-        CodeOut: {
+        CodesIn: {
             /**
-             * Right
-             * @description Whether the code was right; null when it was cancelled
+             * Count
+             * @default 1
              */
-            right: boolean | null;
+            count: number;
             /**
-             * State
-             * @description open, done, declined, expired or failed
+             * Expires In Minutes
+             * @description Null: they do not expire
              */
-            state: string;
-            /** Tries Left */
-            tries_left: number;
+            expires_in_minutes?: number | null;
+            /**
+             * Label
+             * @description What they are for
+             */
+            label?: string | null;
+            /**
+             * Max Uses
+             * @description Calls each is good for
+             * @default 5
+             */
+            max_uses: number;
         };
         /**
          * ConfirmIn
@@ -1677,14 +2308,25 @@ export interface components {
          */
         Event: "transaction.completed" | "balance.updated" | "password.failed" | "transfer.initiated";
         /**
-         * FailureOut
-         * @description Why money did not move.
+         * EventOut
+         * @description A tool that ran.
          */
-        FailureOut: {
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
+        EventOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Outcome */
+            outcome: string;
+            /** Seq */
+            seq: number;
+            /** Took Ms */
+            took_ms: number;
         };
         /**
          * HealthOut
@@ -1913,6 +2555,44 @@ export interface components {
             message: string;
         };
         /**
+         * NewPasswordOut
+         * @description An administrator with a new password.
+         */
+        NewPasswordOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Current
+             * @description The one who asks
+             */
+            current: boolean;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: string;
+            /** Last Login At */
+            last_login_at: string | null;
+            /** Must Change Password */
+            must_change_password: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * @description Shown once; it must be changed at the first log-in
+             */
+            password: string;
+            /**
+             * Totp
+             * @description An authenticator app is set up
+             */
+            totp: boolean;
+            /** Username */
+            username: string;
+        };
+        /**
          * NoticeOut
          * @description A message of the bank to the customer.
          */
@@ -1928,6 +2608,49 @@ export interface components {
             read_at: string | null;
             /** Text */
             text: string;
+        };
+        /**
+         * NumbersOut
+         * @description What happened, in numbers.
+         */
+        NumbersOut: {
+            /** Accesses */
+            accesses: number;
+            /**
+             * Answer P50 Ms
+             * @description From the caller's silence to the first sound of the answer, to 3 %
+             */
+            answer_p50_ms: number | null;
+            /** Answer P95 Ms */
+            answer_p95_ms: number | null;
+            /** Answer P99 Ms */
+            answer_p99_ms: number | null;
+            /**
+             * Answered Share
+             * @description Calls that connected, of all that began
+             */
+            answered_share: number | null;
+            /** Calls */
+            calls: number;
+            /** Connected */
+            connected: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Failed */
+            failed: number;
+            /** Minutes */
+            minutes: number;
+            /** Rating Mean */
+            rating_mean: number | null;
+            /** Ratings */
+            ratings: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Turns
+             * @description Answers whose time was measured
+             */
+            turns: number;
         };
         /**
          * OfferIn
@@ -1961,16 +2684,66 @@ export interface components {
             /** Otp Code */
             otp_code: string;
         };
+        /**
+         * Outcome
+         * @description What became of a call.
+         * @enum {string}
+         */
+        Outcome: "live" | "completed" | "failed" | "not_connected";
+        /**
+         * OverviewOut
+         * @description Everything at a glance.
+         */
+        OverviewOut: {
+            /** Agents */
+            agents: components["schemas"]["AgentNumbersOut"][];
+            /** Bucket Minutes */
+            bucket_minutes: number;
+            /** Buckets */
+            buckets: components["schemas"]["BucketNumbersOut"][];
+            /**
+             * Failures
+             * @description The newest
+             */
+            failures: components["schemas"]["api__traffic__FailureOut"][];
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** @description The same for the time before, of equal length */
+            previous: components["schemas"]["NumbersOut"];
+            /** Stages */
+            stages: components["schemas"]["StageOut"][];
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+            totals: components["schemas"]["NumbersOut"];
+        };
         /** PageOut[AccountOut] */
         PageOut_AccountOut_: {
             /** Data */
             data: components["schemas"]["AccountOut"][];
             pagination: components["schemas"]["PaginationOut"];
         };
+        /** PageOut[AdminOut] */
+        PageOut_AdminOut_: {
+            /** Data */
+            data: components["schemas"]["AdminOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
         /** PageOut[BeneficiaryOut] */
         PageOut_BeneficiaryOut_: {
             /** Data */
             data: components["schemas"]["BeneficiaryOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[CallOut] */
+        PageOut_CallOut_: {
+            /** Data */
+            data: components["schemas"]["CallOut"][];
             pagination: components["schemas"]["PaginationOut"];
         };
         /** PageOut[InstalmentOut] */
@@ -2040,6 +2813,33 @@ export interface components {
             per_page: number;
             /** Total */
             total: number;
+        };
+        /**
+         * PartOut
+         * @description One part.
+         */
+        PartOut: {
+            /** Detail */
+            detail: string;
+            /** Label */
+            label: string;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Error At */
+            last_error_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description When it began, or ceased, to work
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "trouble";
         };
         /**
          * PasswordChangeIn
@@ -2127,6 +2927,16 @@ export interface components {
          * @enum {string}
          */
         PostingKind: "forward" | "income" | "payment" | "transfer" | "fee" | "bill" | "loan" | "reversal";
+        /**
+         * RatingIn
+         * @description What the caller thinks of the call.
+         */
+        RatingIn: {
+            /** Comment */
+            comment?: string | null;
+            /** Rating */
+            rating: number;
+        };
         /**
          * RecordOut
          * @description One act on record.
@@ -2265,6 +3075,18 @@ export interface components {
          */
         RequestState: "open" | "done";
         /**
+         * ResetIn
+         * @description How far to reset.
+         */
+        ResetIn: {
+            /**
+             * Remove Totp
+             * @description Also take away the authenticator app: it is lost
+             * @default false
+             */
+            remove_totp: boolean;
+        };
+        /**
          * SecondFactorIn
          * @description The code for a log-in's second factor.
          */
@@ -2324,6 +3146,23 @@ export interface components {
             data: components["schemas"]["SessionOut"][];
         };
         /**
+         * SettingOut
+         * @description One setting as it takes effect.
+         */
+        SettingOut: {
+            /** Description */
+            description: string;
+            /** Is Default */
+            is_default: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * @description Secrets are masked
+             */
+            value: string;
+        };
+        /**
          * SourceOut
          * @description Where a transfer comes from.
          */
@@ -2360,6 +3199,18 @@ export interface components {
              * Format: date-time
              */
             until: string;
+        };
+        /**
+         * StageOut
+         * @description A part of the time an answer takes.
+         */
+        StageOut: {
+            /** Key */
+            key: string;
+            /** Label */
+            label: string;
+            /** Mean Ms */
+            mean_ms: number;
         };
         /**
          * StartIn
@@ -2404,6 +3255,47 @@ export interface components {
              * @default success
              */
             status: string;
+        };
+        /**
+         * SystemOut
+         * @description The state of the installation, as the process that answers sees it.
+         */
+        SystemOut: {
+            /** Configuration */
+            configuration: components["schemas"]["SettingOut"][];
+            /**
+             * Default Password
+             * @description An administrator still has the published development password
+             */
+            default_password: boolean;
+            /** Draining */
+            draining: boolean;
+            /** Environment */
+            environment: string;
+            /**
+             * Lag Ms
+             * @description How late the event loop is, 95th percentile of five seconds
+             */
+            lag_ms: number;
+            /** Node */
+            node: string;
+            /** Parts */
+            parts: components["schemas"]["PartOut"][];
+            /** Seats */
+            seats: number;
+            /** Seats Taken */
+            seats_taken: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Version */
+            version: string;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
         };
         /**
          * TextOut
@@ -2472,6 +3364,38 @@ export interface components {
              * @default bearer
              */
             token_type: string;
+        };
+        /**
+         * TrafficOut
+         * @description The traffic of one agent type.
+         */
+        TrafficOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * Buckets
+             * @description Oldest first, also those in which nothing happened
+             */
+            buckets: components["schemas"]["BucketOut"][];
+            /** Last Access */
+            last_access: string | null;
+            /**
+             * Live
+             * @description Calls that are going on
+             */
+            live: number;
+            /** Name */
+            name: string;
+            /**
+             * Today
+             * @description Accesses since midnight
+             */
+            today: number;
+            /**
+             * Total
+             * @description Accesses since the beginning
+             */
+            total: number;
         };
         /**
          * TransferChallengeOut
@@ -2558,7 +3482,7 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
-            failure: components["schemas"]["FailureOut"] | null;
+            failure: components["schemas"]["api__bank__schemas__FailureOut"] | null;
             /** Id */
             id: string;
             /**
@@ -2585,6 +3509,27 @@ export interface components {
              */
             read_back: string;
             state: components["schemas"]["State"];
+        };
+        /**
+         * TurnOut
+         * @description What somebody said, or what a tool did.
+         */
+        TurnOut: {
+            /** Ended At */
+            ended_at: string | null;
+            /** Interrupted */
+            interrupted: boolean;
+            /** Role */
+            role: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Text */
+            text: string;
         };
         /**
          * VerdictOut
@@ -2672,6 +3617,226 @@ export interface components {
             pending: number;
             /** Url */
             url: string;
+        };
+        /**
+         * FailureOut
+         * @description Why money did not move.
+         */
+        api__bank__schemas__FailureOut: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * AnswerOut
+         * @description How long one answer took, and where the time went.
+         */
+        api__call_logs__AnswerOut: {
+            /**
+             * At
+             * Format: date-time
+             * @description When the caller fell silent
+             */
+            at: string;
+            /** Greeting */
+            greeting: boolean;
+            /** Seq */
+            seq: number;
+            /**
+             * Stages
+             * @description Milliseconds; they sum to total_ms
+             */
+            stages: {
+                [key: string]: number;
+            };
+            /** Total Ms */
+            total_ms: number;
+        };
+        /**
+         * UsageOut
+         * @description What the call used of one vendor.
+         */
+        api__call_logs__UsageOut: {
+            /** Audio Seconds */
+            audio_seconds: number;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Characters */
+            characters: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Provider */
+            provider: string;
+        };
+        /**
+         * AnswerOut
+         * @description The SDP answer.
+         */
+        api__calls__AnswerOut: {
+            /** Pc Id */
+            pc_id: string;
+            /** Sdp */
+            sdp: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * CodeIn
+         * @description The digits typed on the keypad.
+         */
+        api__calls__CodeIn: {
+            /** Code */
+            code: string;
+        };
+        /**
+         * CodeOut
+         * @description What became of it.
+         */
+        api__calls__CodeOut: {
+            /**
+             * Right
+             * @description Whether the code was right; null when it was cancelled
+             */
+            right: boolean | null;
+            /**
+             * State
+             * @description open, done, declined, expired or failed
+             */
+            state: string;
+            /** Tries Left */
+            tries_left: number;
+        };
+        /**
+         * CodeIn
+         * @description What to change of a code; what is not named stays.
+         */
+        api__otps__CodeIn: {
+            /**
+             * Disabled
+             * @description true: it opens nothing until it is enabled again
+             */
+            disabled?: boolean | null;
+            /**
+             * Expires At
+             * @description null: it does not expire
+             */
+            expires_at?: string | null;
+            /** Label */
+            label?: string | null;
+            /**
+             * Max Uses
+             * @description Calls in all; fewer than were made leave none
+             */
+            max_uses?: number | null;
+        };
+        /**
+         * CodeOut
+         * @description A code.
+         */
+        api__otps__CodeOut: {
+            /**
+             * Code
+             * @description Shown when it is made; later only where OTP_REVEAL keeps a sealed copy
+             */
+            code: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Id of the administrator; null for the command line
+             */
+            created_by: string | null;
+            /** Disabled */
+            disabled: boolean;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string | null;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Max Uses */
+            max_uses: number;
+            /** Remaining Uses */
+            remaining_uses: number;
+            state: components["schemas"]["CodeState"];
+            /** Used */
+            used: number;
+        };
+        /**
+         * FailureOut
+         * @description A call that failed through our fault.
+         */
+        api__traffic__FailureOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Call Id */
+            call_id: string;
+            /** End Reason */
+            end_reason: string;
+        };
+        /**
+         * UsageOut
+         * @description A counted use, and the call that came of it.
+         */
+        api__traffic__UsageOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Call Id
+             * @description Null while no call has taken it
+             */
+            call_id: string | null;
+            /** Connected At */
+            connected_at: string | null;
+            /** Cost Usd */
+            cost_usd: number;
+            /** End Reason */
+            end_reason: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /** Otp Id */
+            otp_id: string | null;
+            /** Otp Label */
+            otp_label: string | null;
+            /**
+             * Returned At
+             * @description When the use was given back: the call failed through no fault of theirs
+             */
+            returned_at: string | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Started At */
+            started_at: string | null;
+            /** User Id */
+            user_id: string | null;
+            /** User Name */
+            user_name: string | null;
         };
     };
     responses: never;
@@ -2802,6 +3967,93 @@ export interface operations {
             };
         };
     };
+    agents_traffic_api_agents_traffic_get: {
+        parameters: {
+            query?: {
+                /** @description How far back the buckets reach */
+                hours?: number;
+                bucket_minutes?: number;
+                /** @description Minutes that the reader's zone is ahead of UTC: where days begin */
+                utc_offset_minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    usage_history_api_agents_usage_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: string | null;
+                agent_type?: string | null;
+                otp_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__traffic__UsageOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
     change_password_api_auth_change_password_put: {
         parameters: {
             query?: never;
@@ -2853,7 +4105,18 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["Body_login_admin_api_auth_login_admin_post"];
+                "application/json": {
+                    /** Password */
+                    password: string;
+                    /** Username */
+                    username: string;
+                };
+                "application/x-www-form-urlencoded": {
+                    /** Password */
+                    password: string;
+                    /** Username */
+                    username: string;
+                };
             };
         };
         responses: {
@@ -2987,7 +4250,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AnswerOut"];
+                    "application/json": components["schemas"]["api__calls__AnswerOut"];
                 };
             };
             /** @description Client Error */
@@ -3031,6 +4294,214 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["StatusOut"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_codes_api_otps__get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["CodeState"] | null;
+                /** @description Part of the label, or the id */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__otps__CodeOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    issue_codes_api_otps__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__otps__CodeOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_code_api_otps__otp_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                otp_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__otps__CodeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    change_code_api_otps__otp_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                otp_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api__otps__CodeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__otps__CodeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    delete_code_api_otps__otp_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                otp_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -3111,6 +4582,303 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountDetailOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_admins_api_v1_admins_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_AdminOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    add_admin_api_v1_admins_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPasswordOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    change_admin_api_v1_admins__admin_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                admin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    reset_password_api_v1_admins__admin_id__reset_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                admin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResetIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPasswordOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    admin_sessions_api_v1_admins__admin_id__sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                admin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    end_session_api_v1_admins__admin_id__sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                admin_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    overview_api_v1_analytics_overview_get: {
+        parameters: {
+            query?: {
+                /** @description Null: a day before the end */
+                from?: string | null;
+                /** @description Null: now */
+                to?: string | null;
+                bucket_minutes?: number;
+                /** @description Minutes that the reader's zone is ahead of UTC: where days begin */
+                utc_offset_minutes?: number;
+                agent_type?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewOut"];
                 };
             };
             /** @description Client Error */
@@ -3685,6 +5453,188 @@ export interface operations {
             };
         };
     };
+    list_calls_api_v1_call_logs_get: {
+        parameters: {
+            query?: {
+                /** @description They began then or later */
+                from?: string | null;
+                /** @description They began before */
+                to?: string | null;
+                agent_type?: string | null;
+                /** @description The portal code they were made with */
+                otp_id?: string | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                /** @description The call's id, or part of what was said */
+                q?: string | null;
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_CallOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    export_calls_api_v1_call_logs_export_get: {
+        parameters: {
+            query?: {
+                /** @description They began then or later */
+                from?: string | null;
+                /** @description They began before */
+                to?: string | null;
+                agent_type?: string | null;
+                /** @description The portal code they were made with */
+                otp_id?: string | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                /** @description The call's id, or part of what was said */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    get_call_api_v1_call_logs__call_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallDetailOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    rate_api_v1_calls__call_id__rating_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RatingIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
     inbox_api_v1_inbox_get: {
         parameters: {
             query?: never;
@@ -3847,6 +5797,44 @@ export interface operations {
                 };
             };
             /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    live_api_v1_live_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Refused */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4545,6 +6533,44 @@ export interface operations {
             };
         };
     };
+    system_api_v1_system_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
     list_transfers_api_v1_transfers_get: {
         parameters: {
             query?: {
@@ -5172,7 +7198,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AnswerOut"];
+                    "application/json": components["schemas"]["api__calls__AnswerOut"];
                 };
             };
             /** @description Client Error */
@@ -5250,7 +7276,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CodeIn"];
+                "application/json": components["schemas"]["api__calls__CodeIn"];
             };
         };
         responses: {
@@ -5260,7 +7286,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CodeOut"];
+                    "application/json": components["schemas"]["api__calls__CodeOut"];
                 };
             };
             /** @description Client Error */
@@ -5300,7 +7326,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CodeOut"];
+                    "application/json": components["schemas"]["api__calls__CodeOut"];
                 };
             };
             /** @description Client Error */

@@ -4,12 +4,12 @@
  */
 const KEY = "parley.logged-in";
 
-export type SessionKind = "guest" | "customer";
+export type SessionKind = "guest" | "customer" | "admin";
 
 export const session = {
   get kind(): SessionKind | null {
     const kind = sessionStorage.getItem(KEY);
-    return kind === "guest" || kind === "customer" ? kind : null;
+    return kind === "guest" || kind === "customer" || kind === "admin" ? kind : null;
   },
   begin(kind: SessionKind): void {
     sessionStorage.setItem(KEY, kind);

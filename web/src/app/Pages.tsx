@@ -3,17 +3,20 @@ import { Route, Routes } from "react-router";
 
 import { AgentsPage } from "../portal/AgentsPage";
 import { CodePage } from "../portal/CodePage";
-import { LoginPage } from "../portal/LoginPage";
-import { PasswordPage } from "../portal/PasswordPage";
 import { PortalLayout } from "../portal/PortalLayout";
 import { NotFoundPage } from "./FaultPages";
 import { Shell } from "./Shell";
 
 // What a newcomer does not need on the first page comes when it is needed.
+const LoginPage = lazy(() => import("../portal/LoginPage").then(({ LoginPage }) => ({ default: LoginPage })));
+const PasswordPage = lazy(() =>
+  import("../portal/PasswordPage").then(({ PasswordPage }) => ({ default: PasswordPage })),
+);
 const ReadyPage = lazy(() => import("../portal/ReadyPage"));
 const CallPage = lazy(() => import("../call/CallPage"));
 const AfterPage = lazy(() => import("../portal/AfterPage"));
 const BankPages = lazy(() => import("../bank/BankPages"));
+const AdminPages = lazy(() => import("../admin/AdminPages"));
 const ProfilePage = lazy(() => import("../portal/ProfilePage"));
 
 /** Every address of the site. */
@@ -23,6 +26,7 @@ export function Pages() {
       <Route element={<Shell />}>
         <Route index element={<CodePage />} />
         <Route path="login" element={<LoginPage />} />
+        <Route path="admin/*" element={<AdminPages />} />
         <Route element={<PortalLayout />}>
           <Route path="agents" element={<AgentsPage />} />
           <Route path="agents/:agentId/ready" element={<ReadyPage />} />

@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
 
-import { day, money } from "../components/format";
+import { bankDay } from "../components/bank-time";
+import { heading, money } from "../components/format";
 import { accountNumberQuery, accountsQuery, billsQuery, ledgerQuery } from "./api";
 import { BankPage } from "./BankPage";
 import { Lines } from "./Lines";
@@ -80,10 +81,11 @@ function AccountNumber({ account }: { account: Account }) {
   const [shown, setShown] = useState(false);
   const number = useQuery({ ...accountNumberQuery(account.id), enabled: shown });
   const whole = number.isError ? "The number could not be loaded." : (number.data ?? account.number_masked);
+  const kind = heading(account.kind);
   return (
     <Group gap="sm">
       <Text c="dimmed" className="figures" aria-live="polite">
-        {shown ? whole : account.number_masked}
+        {kind} {shown ? whole : account.number_masked}
       </Text>
       <Anchor component="button" type="button" onClick={() => setShown(!shown)} py={8} aria-pressed={shown}>
         {shown ? "Hide number" : "Show number"}
@@ -103,7 +105,7 @@ function DueBills() {
       <Group justify="space-between" gap="xs">
         <Text>
           {due.length === 1 ? "One bill is due" : `${due.length} bills are due`}. The next one is {first.biller_name},{" "}
-          <span className="figures">{money(first.amount_minor, first.currency)}</span>, by {day(first.due_on)}.
+          <span className="figures">{money(first.amount_minor, first.currency)}</span>, by {bankDay(first.due_on)}.
         </Text>
         <Button component={Link} to="/bank/bills" variant="default">
           See your bills

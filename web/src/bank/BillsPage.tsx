@@ -5,14 +5,14 @@ import { useRef, useState, type ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { refusalInWords } from "../api/refusals";
-import { day, heading, money } from "../components/format";
+import { bankDate, bankDay } from "../components/bank-time";
+import { heading, money } from "../components/format";
 import { Notice } from "../components/Notice";
 import { accountsQuery, billsQuery, payBill, refreshBank, transferQuery } from "./api";
 import { BankPage } from "./BankPage";
 import classes from "./BillsPage.module.css";
 import { newKey } from "./entry";
 import { Listing, Nothing } from "./Listing";
-import { bankDate } from "./period";
 import figure from "./TransferPage.module.css";
 import type { Bill } from "./types";
 import { isUnclear, unclearOr } from "./words";
@@ -80,10 +80,10 @@ function DueBill({ bill }: { bill: Bill }) {
         <About bill={bill}>
           {overdue ? (
             <Text className={classes.overdue}>
-              <IconAlertTriangle size={18} aria-hidden /> Was due by {day(bill.due_on)}
+              <IconAlertTriangle size={18} aria-hidden /> Was due by {bankDay(bill.due_on)}
             </Text>
           ) : (
-            <Text c="dimmed">Due by {day(bill.due_on)}</Text>
+            <Text c="dimmed">Due by {bankDay(bill.due_on)}</Text>
           )}
         </About>
         <Text className={`figures ${classes.amount}`}>{money(bill.amount_minor, bill.currency)}</Text>
@@ -106,7 +106,7 @@ function PaidBill({ bill }: { bill: Bill }) {
     <Card component="li" withBorder padding="md" radius="lg">
       <div className={classes.bill}>
         <About bill={bill}>
-          <Text c="dimmed">{bill.paid_at ? `Paid on ${day(bill.paid_at)}` : "Paid"}</Text>
+          <Text c="dimmed">{bill.paid_at ? `Paid on ${bankDay(bill.paid_at)}` : "Paid"}</Text>
         </About>
         <Text className={`figures ${classes.amount}`}>{money(bill.amount_minor, bill.currency)}</Text>
         {bill.paid_by && (
@@ -203,7 +203,7 @@ function Payment({ bill }: { bill: Bill }) {
           to {bill.biller_name}
         </Title>
         <Text c="dimmed" className="figures">
-          {heading(bill.category)} {bill.consumer_number_masked}, due by {day(bill.due_on)}
+          {heading(bill.category)} {bill.consumer_number_masked}, due by {bankDay(bill.due_on)}
         </Text>
       </Card>
       {accounts.isError ? (

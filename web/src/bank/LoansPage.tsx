@@ -4,7 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
 
-import { counted, day, heading, money } from "../components/format";
+import { bankDay } from "../components/bank-time";
+import { counted, heading, money } from "../components/format";
 import { loansQuery, scheduleQuery } from "./api";
 import { BankPage } from "./BankPage";
 import { Listing, Nothing } from "./Listing";
@@ -52,7 +53,7 @@ function Standing({ loan }: { loan: Loan }) {
       </Text>
       <Text className="figures">
         {loan.next_due_on
-          ? `Next instalment: ${money(loan.emi_minor, currency)} on ${day(loan.next_due_on)}`
+          ? `Next instalment: ${money(loan.emi_minor, currency)} on ${bankDay(loan.next_due_on)}`
           : "Paid back in full"}
       </Text>
       <Progress value={(100 * paid) / months} size="md" radius="sm" color="var(--mantine-color-anchor)" aria-hidden />
@@ -125,7 +126,7 @@ function Schedule({ loan }: { loan: Loan }) {
                   {data.map((each) => (
                     <Table.Tr key={each.n} data-next={each.n === next + 1 || undefined}>
                       <Table.Td>
-                        {day(each.due_on)}
+                        {bankDay(each.due_on)}
                         <Text component="span" fz="sm" className={classes.state}>
                           {each.paid && <IconCheck size={16} aria-hidden />}
                           {each.paid ? "Paid" : each.n === next + 1 ? "Next" : `No. ${each.n}`}

@@ -2,7 +2,7 @@ import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
 import { IconBell } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { dayAndTime } from "../components/format";
+import { bankDayAndTime } from "../components/bank-time";
 import { noticesQuery, readNotice } from "./api";
 import { Listing } from "./Listing";
 import classes from "./Notices.module.css";
@@ -92,7 +92,7 @@ function Words({ notice }: { notice: Notice }) {
         {notice.text}
       </Text>
       <Text c="dimmed" fz="sm" className="figures">
-        {dayAndTime(notice.at)}
+        {bankDayAndTime(notice.at)}
       </Text>
     </Stack>
   );

@@ -4,7 +4,7 @@ import { useRef, useState, type FormEvent } from "react";
 import { Link, useNavigate } from "react-router";
 
 import { refusalInWords } from "../api/refusals";
-import { dayAndTime } from "../components/format";
+import { bankDate, bankDayAndTime, bankMoment, isElsewhere } from "../components/bank-time";
 import { Notice } from "../components/Notice";
 import { addReminder, cancelReminder, refreshBank, remindersQuery } from "./api";
 import { BankPage } from "./BankPage";
@@ -64,7 +64,7 @@ function ReminderRow({ reminder }: { reminder: Reminder }) {
             {reminder.text}
           </Title>
           <Text c="dimmed" className="figures">
-            {dayAndTime(reminder.due_at)}
+            {bankDayAndTime(reminder.due_at)}
             {reminder.repeats !== "none" && `, then ${REPEATS[reminder.repeats].toLowerCase()}`}
           </Text>
           {cancelling.error && (
@@ -101,7 +101,7 @@ export function NewReminderPage() {
   const form = useRef<HTMLFormElement>(null);
   const navigate = useNavigate();
   const queryClient = useQueryClient();
-  const due = new Date(`${date}T${time}`);
+  const due = bankMoment(date, time);
   const faults = {
     text: text.trim() ? null : "Write what you want to be reminded of.",
     date: !date ? "Choose a day." : due.getTime() <= sentAt ? "Choose a time that is still to come." : null,
@@ -147,14 +147,14 @@ export function NewReminderPage() {
               label="Day"
               size="lg"
               value={date}
-              min={localDate(new Date())}
+              min={bankDate()}
               onChange={(event) => setDate(event.currentTarget.value)}
               error={sent && faults.date}
             />
             <TextInput
               name="time"
               type="time"
-              label="Time"
+              label={isElsewhere() ? "Time in India" : "Time"}
               size="lg"
               value={time}
               onChange={(event) => setTime(event.currentTarget.value)}
@@ -181,10 +181,4 @@ export function NewReminderPage() {
       </form>
     </BankPage>
   );
-}
-
-function localDate(date: Date): string {
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
-    .map((part) => String(part).padStart(2, "0"))
-    .join("-");
 }

@@ -4,13 +4,14 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 
+import { bankDate } from "../components/bank-time";
 import { counted, heading } from "../components/format";
 import { accountsQuery, ledgerQuery, type Filter } from "./api";
 import { BankPage } from "./BankPage";
 import { Lines } from "./Lines";
 import { Listing, Nothing } from "./Listing";
 import { Pages } from "./Pages";
-import { bankDate, PERIOD_WORDS, PERIODS, spanOf, type Period, type Span } from "./period";
+import { PERIOD_WORDS, PERIODS, spanOf, type Period, type Span } from "./period";
 import { SpendingCard } from "./SpendingCard";
 import classes from "./StatementPage.module.css";
 

@@ -1,7 +1,8 @@
 import { Anchor, Table, Text } from "@mantine/core";
 import { Link } from "react-router";
 
-import { dayAndTime, money } from "../components/format";
+import { bankDayAndTime } from "../components/bank-time";
+import { money } from "../components/format";
 import classes from "./Lines.module.css";
 import type { Transfer } from "./types";
 import { recipient, stateInWords } from "./words";
@@ -24,7 +25,7 @@ export function TransferList({ transfers }: { transfers: readonly Transfer[] }) 
                 {recipient(transfer)}
               </Anchor>
               <Text component="span" display="block" fz="sm" c="dimmed">
-                {dayAndTime(transfer.posted_at ?? transfer.created_at)}
+                {bankDayAndTime(transfer.posted_at ?? transfer.created_at)}
               </Text>
             </Table.Td>
             <Table.Td ta="right">

@@ -7,7 +7,8 @@ import { Link, useParams } from "react-router";
 import { ApiError } from "../api/errors";
 import { CodePad } from "../components/CodePad";
 import { DemoPhone } from "../components/DemoPhone";
-import { dayAndTime, duration, heading, money } from "../components/format";
+import { bankDayAndTime } from "../components/bank-time";
+import { duration, heading, money } from "../components/format";
 import { Notice } from "../components/Notice";
 import { PageTitle } from "../components/Page";
 import { whereIsTheCode } from "../components/second-factor";
@@ -194,7 +195,9 @@ function Details({ transfer }: { transfer: Transfer }) {
     ["From", `${heading(account.kind)} account ${account.number_masked}`],
     ["How", MODES[mode]],
     ...(note ? [["Note", note] as [string, string]] : []),
-    ...(state === "posted" && transfer.posted_at ? [["When", dayAndTime(transfer.posted_at)] as [string, string]] : []),
+    ...(state === "posted" && transfer.posted_at
+      ? [["When", bankDayAndTime(transfer.posted_at)] as [string, string]]
+      : []),
     ...(transfer.posting_id ? [["Reference", transfer.posting_id] as [string, string]] : []),
   ];
   return (

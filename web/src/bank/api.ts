@@ -61,6 +61,24 @@ export const transferQuery = (transfer_id: string) =>
     queryFn: async () => body(await api.GET("/api/v1/transfers/{transfer_id}", { params: { path: { transfer_id } } })),
   });
 
+/** What has become of several transfers: read again until every one of them is over. */
+export const outcomesQuery = (ids: readonly string[]) =>
+  queryOptions({
+    queryKey: ["bank", "outcomes", ids],
+    queryFn: async () =>
+      Promise.all(
+        ids.map(async (transfer_id) =>
+          body(await api.GET("/api/v1/transfers/{transfer_id}", { params: { path: { transfer_id } } })),
+        ),
+      ),
+    refetchInterval: ({ state }) => (state.data?.every(isOver) ? false : 2_000),
+  });
+
+/** Whether nothing more can become of it. */
+export function isOver({ state }: Transfer): boolean {
+  return state === "posted" || state === "declined" || state === "expired" || state === "failed";
+}
+
 export const billsQuery = queryOptions({
   queryKey: ["bank", "bills"],
   queryFn: () => all(async (query) => body(await api.GET("/api/v1/bills", { params: { query } }))),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { bankDate, spanOf } from "./period";
+import { bankDate } from "../components/bank-time";
+import { spanOf } from "./period";
 
 const now = new Date("2026-03-15T12:00:00Z");
 

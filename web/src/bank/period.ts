@@ -1,5 +1,7 @@
 /** The times a statement is looked at for, as calendar dates of the bank (India). */
 
+import { bankDate } from "../components/bank-time";
+
 export const PERIODS = ["all", "this-month", "last-month", "90-days", "dates"] as const;
 export type Period = (typeof PERIODS)[number];
 
@@ -30,11 +32,6 @@ export function spanOf(period: Period, now = new Date()): Span {
     case "dates":
       return {};
   }
-}
-
-/** The day it is at the bank. */
-export function bankDate(now = new Date()): string {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: "Asia/Kolkata" }).format(now);
 }
 
 function isoDate(year: number, month: number, day: number): string {

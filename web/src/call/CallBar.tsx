@@ -1,24 +1,33 @@
-import { Group, Text, Title, Tooltip, UnstyledButton } from "@mantine/core";
+import { Button, Group, Text, Title, Tooltip, UnstyledButton } from "@mantine/core";
 import { useInterval } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { Link } from "react-router";
 
 import { duration } from "../components/format";
 import { ShellSlot } from "../components/ShellSlot";
 import classes from "./CallBar.module.css";
-import type { CallState, LiveCall } from "./live-call";
+import { BANK, type CallState, type LiveCall } from "./live-call";
 import { qualityInWords, type Grade } from "./quality";
 
-/** In the header: who one is talking to, for how long, and how good the line is. */
+/** In the header: who one is talking to, for how long, how good the line is, and the way to the agent's business. */
 export function CallBar({ call, state }: { call: LiveCall; state: CallState }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  // It names the page: the focus on it lets a change of page be noticed.
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <>
       <ShellSlot place="title">
-        <Title order={1} fz="lg" lineClamp={1}>
+        <Title ref={heading} order={1} fz="lg" lineClamp={1} tabIndex={-1}>
           {call.agent.name}
         </Title>
       </ShellSlot>
       <ShellSlot place="tools">
-        <Group gap="sm" wrap="nowrap">
+        <Group gap={4} wrap="nowrap">
+          {call.agent.id === BANK && (
+            <Button component={Link} to="/bank/accounts" variant="subtle" h={44} px="sm">
+              My bank
+            </Button>
+          )}
           <Line state={state} />
           <Elapsed since={state.startedAt} />
         </Group>
@@ -42,7 +51,7 @@ function Line({ state }: { state: CallState }) {
     <Tooltip label={figures}>
       <UnstyledButton className={classes.line} aria-label={`${words}: ${figures}`}>
         <span className={classes.dot} data-grade={quality?.grade ?? "none"} aria-hidden />
-        <Text component="span" fz="sm">
+        <Text component="span" fz="sm" className={classes.words}>
           {words}
         </Text>
       </UnstyledButton>

@@ -49,15 +49,13 @@ function Call({ call }: { call: LiveCall }) {
   return (
     <div className={classes.page}>
       <CallBar call={call} state={state} />
-      <div className={aside ? `${classes.middle} ${classes.withCards}` : classes.middle}>
-        <ConversationView
-          conversation={state.conversation}
-          phase={state.phase}
-          agentName={call.agent.name}
-          trySaying={call.agent.try_saying}
-        />
-        {aside && <CallAside cards={state.cards} acts={state.acts} />}
-      </div>
+      <ConversationView
+        conversation={state.conversation}
+        phase={state.phase}
+        agentName={call.agent.name}
+        trySaying={call.agent.try_saying}
+        aside={aside && <CallAside cards={state.cards} acts={state.acts} touched={state.touched} />}
+      />
       <Dock call={call} state={state} />
     </div>
   );

@@ -1,6 +1,6 @@
 import { Text, VisuallyHidden } from "@mantine/core";
 import { IconCircleCheck, IconLoader2 } from "@tabler/icons-react";
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef, type ReactNode } from "react";
 
 import classes from "./ConversationView.module.css";
 import type { Activity, AgentTurn, CallerTurn, Conversation, Segment, Turn } from "./conversation";
@@ -11,27 +11,35 @@ interface ConversationViewProps {
   phase: CallState["phase"];
   agentName: string;
   trySaying: readonly string[];
+  /** What the call is about, beside the words (below them where there is no room). */
+  aside: ReactNode;
 }
 
-export function ConversationView({ conversation, phase, agentName, trySaying }: ConversationViewProps) {
+/** All that is said, and what it is about: they scroll as one. */
+export function ConversationView({ conversation, phase, agentName, trySaying, aside }: ConversationViewProps) {
   const { scroller, end } = useStickToEnd(conversation);
   const callerHasSpoken = conversation.turns.some((turn) => turn.kind === "caller");
   return (
     <section ref={scroller} className={classes.scroller} aria-label="Conversation" tabIndex={0}>
-      {conversation.turns.length === 0 && (
-        <Text c="dimmed" className={classes.waiting} role="status">
-          {phase === "connecting" ? "Connecting you…" : "You are connected. The assistant is about to greet you."}
-        </Text>
-      )}
-      {/* What is finished is read out; words that may still change are not. */}
-      <div role="log" aria-live="polite" aria-relevant="additions" aria-label="Captions">
-        <TurnList turns={conversation.turns} agentName={agentName} />
+      <div className={aside ? `${classes.columns} ${classes.withAside}` : classes.columns}>
+        <div className={classes.said}>
+          {conversation.turns.length === 0 && (
+            <Text c="dimmed" className={classes.waiting} role="status">
+              {phase === "connecting" ? "Connecting you…" : "You are connected. The assistant is about to greet you."}
+            </Text>
+          )}
+          {/* What is finished is read out; words that may still change are not. */}
+          <div role="log" aria-live="polite" aria-relevant="additions" aria-label="Captions">
+            <TurnList turns={conversation.turns} agentName={agentName} />
+          </div>
+          {conversation.turns.length > 0 && !callerHasSpoken && trySaying.length > 0 && (
+            <Text c="dimmed" className={classes.hint}>
+              Try saying: “{trySaying[0]}”
+            </Text>
+          )}
+        </div>
+        {aside || <p className={classes.nothingYet}>What you talk about appears here.</p>}
       </div>
-      {conversation.turns.length > 0 && !callerHasSpoken && trySaying.length > 0 && (
-        <Text c="dimmed" className={classes.hint}>
-          Try saying: “{trySaying[0]}”
-        </Text>
-      )}
       <div ref={end} className={classes.end} />
     </section>
   );
@@ -128,6 +136,7 @@ function useStickToEnd(content: unknown) {
     });
     watchEnd.observe(end.current);
     watchSize.observe(scroller.current);
+    if (scroller.current.firstElementChild) watchSize.observe(scroller.current.firstElementChild);
     return () => {
       watchEnd.disconnect();
       watchSize.disconnect();

@@ -1,21 +1,39 @@
-import { ActionIcon, Button, TextInput, Tooltip } from "@mantine/core";
+import { Button, Tooltip } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { IconKeyboard, IconMicrophone, IconMicrophoneOff, IconPhoneOff, IconSend } from "@tabler/icons-react";
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type FormEvent, type KeyboardEvent } from "react";
+import {
+  IconDialpad,
+  IconKeyboard,
+  IconMicrophone,
+  IconMicrophoneOff,
+  IconPhoneOff,
+  IconVolume,
+  IconVolumeOff,
+} from "@tabler/icons-react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 
 import { Notice } from "../components/Notice";
+import { useLoaded } from "../components/useLoaded";
 import classes from "./Dock.module.css";
+import { loadKeypads } from "./keypads";
 import { LevelMeter } from "./LevelMeter";
 import type { CallState, LiveCall } from "./live-call";
 import { troubleWords } from "./microphone";
+import { SoundPanel } from "./SoundPanel";
+import { speaker } from "./speaker";
+import { TypeField } from "./TypeField";
 
 /** Who is speaking, and everything a caller can do, within reach of the thumb. */
 export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
   const [typing, setTyping] = useState(!call.withMicrophone);
+  const [keypad, setKeypad] = useState(false);
+  const [sound, setSound] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const typeButton = useRef<HTMLButtonElement>(null);
   const live = state.phase === "live";
   const trouble = useMicrophoneTrouble(call);
+  const keypadButton = useRef<HTMLButtonElement>(null);
+  const soundButton = useRef<HTMLButtonElement>(null);
+  const { blocked, volume } = useSyncExternalStore(speaker.subscribe, speaker.snapshot);
 
   function type(open: boolean) {
     setTyping(open);
@@ -25,6 +43,7 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
     if (typing) field.current?.focus();
   }, [typing, live]);
 
+  const [, keypads] = useLoaded(loadKeypads, keypad) ?? [];
   const toggleMute = () => call.setMuted(!state.muted);
   useHotkeys([
     ["m", toggleMute],
@@ -35,8 +54,26 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
     <section className={classes.dock} aria-label="Call controls">
       <div className={classes.inner}>
         {trouble && (
-          <Notice trouble title={trouble.title}>
+          <Notice
+            trouble
+            title={trouble.title}
+            actions={
+              <Button variant="default" onClick={() => void call.useMicrophone()}>
+                Try again
+              </Button>
+            }
+          >
             {trouble.advice}
+          </Notice>
+        )}
+        {blocked && (
+          <Notice
+            trouble
+            title="The sound is off"
+            // Any touch of the page will do.
+            actions={<Button variant="default">Turn on the sound</Button>}
+          >
+            Your browser plays nothing before you touch the page.
           </Notice>
         )}
         {state.quality?.grade === "lost" && (
@@ -45,7 +82,16 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
           </Notice>
         )}
         <Presence call={call} state={state} />
-        {typing && <TypeField ref={field} disabled={!live} say={(text) => call.say(text)} close={() => type(false)} />}
+        {sound && (
+          <SoundPanel
+            call={call}
+            close={() => {
+              setSound(false);
+              soundButton.current?.focus();
+            }}
+          />
+        )}
+        {typing && <TypeField ref={field} call={call} state={state} close={() => type(false)} />}
         <div className={classes.buttons}>
           <Tooltip label={call.withMicrophone ? "Key: M" : "This call has no microphone"}>
             <Button
@@ -75,6 +121,29 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
             </Button>
           </Tooltip>
           <Button
+            ref={keypadButton}
+            variant="default"
+            size="lg"
+            leftSection={<IconDialpad size={22} />}
+            aria-haspopup="dialog"
+            aria-busy={keypad && !keypads}
+            onClick={() => setKeypad(true)}
+            classNames={buttonClasses}
+          >
+            Keypad
+          </Button>
+          <Button
+            ref={soundButton}
+            variant={sound ? "filled" : "default"}
+            size="lg"
+            leftSection={volume === 0 ? <IconVolumeOff size={22} /> : <IconVolume size={22} />}
+            aria-expanded={sound}
+            onClick={() => setSound(!sound)}
+            classNames={buttonClasses}
+          >
+            Sound
+          </Button>
+          <Button
             color="red.9"
             size="lg"
             leftSection={<IconPhoneOff size={22} />}
@@ -85,6 +154,17 @@ export function Dock({ call, state }: { call: LiveCall; state: CallState }) {
           </Button>
         </div>
       </div>
+      {keypads && (
+        <keypads.NumberPad
+          // The keypad for a code takes its place.
+          opened={keypad && live && state.acts.code === null}
+          close={() => {
+            setKeypad(false);
+            keypadButton.current?.focus();
+          }}
+          say={(digits) => call.say(digits)}
+        />
+      )}
     </section>
   );
 }
@@ -96,58 +176,15 @@ const buttonClasses = {
   label: classes.buttonLabel,
 };
 
-interface TypeFieldProps {
-  ref: React.Ref<HTMLInputElement>;
-  disabled: boolean;
-  say: (text: string) => void;
-  close: () => void;
-}
-
-const MAX_TYPED = 500;
-
-function TypeField({ ref, disabled, say, close }: TypeFieldProps) {
-  const [text, setText] = useState("");
-  function submit(event: FormEvent) {
-    event.preventDefault();
-    if (disabled || !text.trim()) return;
-    say(text);
-    setText("");
-  }
-  function keyDown(event: KeyboardEvent) {
-    if (event.key === "Escape") close();
-  }
-  return (
-    <form onSubmit={submit} onKeyDown={keyDown}>
-      <TextInput
-        ref={ref}
-        aria-label="Type to the assistant"
-        placeholder={disabled ? "You can type as soon as you are connected" : "Type to the assistant"}
-        size="lg"
-        value={text}
-        maxLength={MAX_TYPED}
-        autoComplete="off"
-        enterKeyHint="send"
-        onChange={(event) => setText(event.currentTarget.value)}
-        rightSectionWidth={52}
-        rightSection={
-          <ActionIcon type="submit" size={44} variant="subtle" aria-label="Send" disabled={disabled || !text.trim()}>
-            <IconSend size={22} />
-          </ActionIcon>
-        }
-      />
-    </form>
-  );
-}
-
 function Presence({ call, state }: { call: LiveCall; state: CallState }) {
   const microphone = useSyncExternalStore(call.microphone.subscribe, call.microphone.snapshot);
   const own = microphone.status === "on" && !state.muted && call.withMicrophone ? microphone.stream : null;
-  const track = state.phase === "live" ? call.agentTrack : undefined;
-  const theirs = useMemo(() => (track ? new MediaStream([track]) : null), [track]);
+  const { voice } = state;
+  const theirs = useMemo(() => voice && new MediaStream([voice]), [voice]);
   return (
     <div className={classes.presence}>
       <Side name="You" status={callerStatus(call, state)} speaking={state.callerSpeaking} stream={own} />
-      <Side name="Assistant" status={agentStatus(state)} speaking={state.agentSpeaking} stream={theirs} />
+      <Side name={call.agent.name} status={agentStatus(state)} speaking={state.agentSpeaking} stream={theirs} />
     </div>
   );
 }

@@ -1,7 +1,14 @@
 import { ActionIcon, Anchor, Button, Group, Text, Tooltip } from "@mantine/core";
 import { useTimeout } from "@mantine/hooks";
-import { IconCircleCheck, IconMicrophone, IconMicrophoneOff, IconPhoneOff, IconX } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import {
+  IconCircleCheck,
+  IconKeyboard,
+  IconMicrophone,
+  IconMicrophoneOff,
+  IconPhoneOff,
+  IconX,
+} from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 
 import { money } from "../components/format";
@@ -14,6 +21,7 @@ import classes from "./DockedCall.module.css";
 import { agentStatus } from "./Dock";
 import { ending } from "./end-reasons";
 import type { CallState, LiveCall } from "./live-call";
+import { TypeField } from "./TypeField";
 
 /** The call while its caller looks at other pages: what is said, what waits, and the way back. */
 export function DockedCall({ call, state }: { call: LiveCall; state: CallState }) {
@@ -27,9 +35,18 @@ export function DockedCall({ call, state }: { call: LiveCall; state: CallState }
   );
 }
 
+/** Four words in a row fit the smallest phone. */
+const NARROW = { base: 8, xs: "sm" };
+
 function Going({ call, state }: { call: LiveCall; state: CallState }) {
   const { draft, code, done } = state.acts;
   const [latest] = done;
+  const [typing, setTyping] = useState(false);
+  const typeButton = useRef<HTMLButtonElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (typing) field.current?.focus();
+  }, [typing]);
   return (
     <>
       {!draft && latest && <JustDone key={latest.id} done={latest} />}
@@ -42,6 +59,17 @@ function Going({ call, state }: { call: LiveCall; state: CallState }) {
         </Text>
       )}
       <Caption turns={state.conversation.turns} agentName={call.agent.name} />
+      {typing && (
+        <TypeField
+          ref={field}
+          call={call}
+          state={state}
+          close={() => {
+            setTyping(false);
+            typeButton.current?.focus();
+          }}
+        />
+      )}
       <div className={classes.row}>
         <Text component="p" className={classes.status}>
           <strong>{call.agent.name}</strong>{" "}
@@ -53,7 +81,7 @@ function Going({ call, state }: { call: LiveCall; state: CallState }) {
             <Button
               variant={state.muted ? "filled" : "default"}
               h={44}
-              px="sm"
+              px={NARROW}
               aria-pressed={state.muted}
               leftSection={state.muted ? <IconMicrophoneOff size={20} /> : <IconMicrophone size={20} />}
               onClick={() => call.setMuted(!state.muted)}
@@ -62,13 +90,25 @@ function Going({ call, state }: { call: LiveCall; state: CallState }) {
               {state.muted ? "Unmute" : "Mute"}
             </Button>
           )}
-          <Button component={Link} to={call.address} h={44} px="sm">
+          <Button
+            ref={typeButton}
+            variant={typing ? "filled" : "default"}
+            h={44}
+            px={NARROW}
+            aria-expanded={typing}
+            leftSection={<IconKeyboard size={20} />}
+            onClick={() => setTyping(!typing)}
+            classNames={{ section: classes.icon }}
+          >
+            Type
+          </Button>
+          <Button component={Link} to={call.address} h={44} px={NARROW}>
             Back to call
           </Button>
           <Button
             color="red.9"
             h={44}
-            px="sm"
+            px={NARROW}
             leftSection={<IconPhoneOff size={20} />}
             onClick={() => void call.end("hung_up")}
             classNames={{ section: classes.icon }}

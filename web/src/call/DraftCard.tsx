@@ -4,11 +4,17 @@ import { Link } from "react-router";
 
 import { duration, money } from "../components/format";
 import { useSecondsLeft } from "../components/useSecondsLeft";
-import type { Done, Draft } from "./acts";
+import type { Done, Draft, ReadBack } from "./acts";
 import classes from "./DraftCard.module.css";
 
+interface DraftCardProps {
+  draft: Draft;
+  readBack: ReadBack | null;
+  coded: boolean;
+}
+
 /** What waits for the caller's yes, or after it for their code, as it stands in the bank's books. */
-export function DraftCard({ draft, coded }: { draft: Draft; coded: boolean }) {
+export function DraftCard({ draft, readBack, coded }: DraftCardProps) {
   const left = useSecondsLeft(draft.expires_at);
   const state = `Waiting for your ${coded ? "code" : "yes"}`;
   return (
@@ -21,7 +27,7 @@ export function DraftCard({ draft, coded }: { draft: Draft; coded: boolean }) {
       {draft.payee_detail && <Text className={`figures ${classes.detail}`}>{draft.payee_detail}</Text>}
       {draft.account && <Text c="dimmed">from {accountInWords(draft.account)}</Text>}
       <Text c="dimmed" mt={4}>
-        {coded ? "Type it on the keypad." : "Say yes or no."} No money moves before that.
+        {coded ? "Type it on the keypad. No money moves before that." : whatToSay(readBack)}
       </Text>
       {left > 0 && !coded && (
         <Text c="dimmed" fz="sm" className="figures" aria-hidden>
@@ -30,6 +36,18 @@ export function DraftCard({ draft, coded }: { draft: Draft; coded: boolean }) {
       )}
     </Card>
   );
+}
+
+/** A yes counts once all of it has been heard; so that nobody agrees to what was cut off. */
+function whatToSay(readBack: ReadBack | null): string {
+  switch (readBack) {
+    case "reading":
+      return "Please wait until it has been read out. No money moves before your yes.";
+    case "due":
+      return "Say or type yes to have it read out again first. No money moves before that.";
+    default:
+      return "Say or type yes or no. No money moves before your yes.";
+  }
 }
 
 /** A committed transfer, as the server read it back from its books. */

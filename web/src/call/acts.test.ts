@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { actsAfter, addressOf, noActs, type Acts } from "./acts";
+import { actsAfter, addressOf, isPlainYes, noActs, type Acts } from "./acts";
 
 const draft = {
   id: "trf_1",
@@ -137,5 +137,56 @@ describe("where the agent leads", () => {
   test("by no other command", () => {
     expect(lead("bills", "click")).toBeNull();
     expect(addressOf("navigate", null, "/call/banking")).toBeNull();
+  });
+});
+
+describe("when a yes counts", () => {
+  const readBack = (state: string) => ({ type: "read-back", state });
+
+  test("the page follows the reading, and forgets it with the draft", () => {
+    expect(tell({ type: "draft", draft }).readBack).toBeNull();
+    expect(tell({ type: "draft", draft }, readBack("reading")).readBack).toBe("reading");
+    expect(tell({ type: "draft", draft }, readBack("heard"), readBack("due")).readBack).toBe("due");
+    expect(tell({ type: "draft", draft }, readBack("heard"), { type: "draft", draft: null }).readBack).toBeNull();
+    expect(tell({ type: "draft", draft }, readBack("heard"), { type: "done", transfer }).readBack).toBeNull();
+  });
+
+  test("no reading without a draft, and none of another name", () => {
+    expect(tell(readBack("heard"))).toBe(noActs);
+    expect(tell({ type: "draft", draft }, readBack("skipped")).readBack).toBeNull();
+  });
+
+  test.each(["yes", "Yes.", "yes please", " OK, go ahead! ", "sure", "confirm"])("%j agrees and does no more", (text) =>
+    expect(isPlainYes(text)).toBe(true),
+  );
+
+  test.each(["", "no", "yes but make it six hundred", "yesterday", "is that okay?", "okra", "what"])(
+    "%j does not, or does more",
+    (text) => expect(isPlainYes(text)).toBe(false),
+  );
+});
+
+describe("what else was done", () => {
+  const finished = (name: string, card: unknown) => ({ type: "tool-finished", name, card });
+  const reminder = { text: "pay the rent", due_at: "2026-12-01T03:30:00Z" };
+  const request = { kind: "request", account: "all", id: "req_12ab", request: "block_card" };
+
+  test("is told by the tool that did it, the newest first", () => {
+    const acts = tell(
+      finished("add_reminder", { kind: "reminders", account: "all", reminders: [reminder] }),
+      finished("block_card", request),
+    );
+    expect(acts.facts).toEqual([
+      { kind: "request", id: "req_12ab", request: "block_card" },
+      { kind: "reminder", ...reminder },
+    ]);
+  });
+
+  test("looking something up does nothing", () => {
+    expect(tell(finished("list_reminders", { kind: "reminders", account: "all", reminders: [reminder] }))).toBe(noActs);
+    expect(tell(finished("get_balance", { kind: "balance" }))).toBe(noActs);
+    expect(tell(finished("block_card", { ...request, request: "rob_bank" }))).toBe(noActs);
+    expect(tell(finished("add_reminder", { kind: "reminders", reminders: [null, { text: 5 }] }))).toBe(noActs);
+    expect(tell(finished("add_reminder", null))).toBe(noActs);
   });
 });

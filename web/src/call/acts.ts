@@ -39,17 +39,30 @@ export interface Done {
   posted_at: string;
 }
 
+/** Whether a yes counts now: the draft is being read out, has been heard, or has to be read out again. */
+export type ReadBack = "reading" | "heard" | "due";
+
+/** Something else that was done for good, as the server tells it. */
+export type Fact =
+  | { kind: "reminder"; text: string; due_at: string }
+  | { kind: "request"; id: string; request: "block_card" | "person" | "complaint" };
+
 export interface Acts {
   draft: Draft | null;
+  /** Null while there is no draft, or a server that does not tell. */
+  readBack: ReadBack | null;
   code: CodeRequest | null;
   /** The newest first. */
   done: readonly Done[];
+  /** What was done beside moving money; the newest first. */
+  facts: readonly Fact[];
   /** Everything the call set out to do, whatever became of it; the newest first. */
   ids: readonly string[];
 }
 
-export const noActs: Acts = { draft: null, code: null, done: [], ids: [] };
+export const noActs: Acts = { draft: null, readBack: null, code: null, done: [], facts: [], ids: [] };
 
+const READ_BACKS = ["reading", "heard", "due"] as const;
 const MAX_KEPT = 50;
 const MAX_CODE_LENGTH = 10;
 
@@ -58,7 +71,11 @@ export function actsAfter(acts: Acts, message: Record<string, unknown>): Acts {
   switch (message["type"]) {
     case "draft": {
       const draft = parseDraft(message["draft"]);
-      return { ...acts, draft, ids: draft ? withId(acts.ids, draft.id) : acts.ids };
+      return { ...acts, draft, readBack: null, ids: draft ? withId(acts.ids, draft.id) : acts.ids };
+    }
+    case "read-back": {
+      const readBack = READ_BACKS.find((state) => state === message["state"]);
+      return acts.draft && readBack ? { ...acts, readBack } : acts;
     }
     case "code-requested": {
       const code = parseCodeRequest(message);
@@ -78,9 +95,14 @@ export function actsAfter(acts: Acts, message: Record<string, unknown>): Acts {
       return {
         ...acts,
         draft: null,
+        readBack: null,
         done: [done, ...others].slice(0, MAX_KEPT),
         ids: withId(acts.ids, done.id),
       };
+    }
+    case "tool-finished": {
+      const facts = factsOf(message["name"], message["card"]);
+      return facts.length > 0 ? { ...acts, facts: [...facts, ...acts.facts].slice(0, MAX_KEPT) } : acts;
     }
     default:
       return acts;
@@ -104,6 +126,13 @@ export function addressOf(command: string, payload: unknown, callAddress: string
   if (command !== "navigate" || typeof view !== "string") return null;
   if (view === "call") return callAddress;
   return Object.hasOwn(VIEWS, view) ? (VIEWS[view] ?? null) : null;
+}
+
+/** Words that agree and do nothing else. The server judges by a grammar of its own: this only spares a useless turn. */
+export function isPlainYes(text: string): boolean {
+  return /^\W*(yes|yeah|yep|yup|ok|okay|sure|go ahead|do it|confirm(ed)?|please do)(\W+(please|go ahead|do it|send it|pay it))*\W*$/i.test(
+    text,
+  );
 }
 
 function withId(ids: readonly string[], id: string): readonly string[] {
@@ -130,6 +159,21 @@ function parseDone(value: unknown): Done | null {
     balance_after_minor: isAmount(balance_after_minor) ? balance_after_minor : null,
     posted_at: textOf(value["posted_at"]),
   };
+}
+
+/** What a tool that has written something shows of it, from the record. */
+function factsOf(tool: unknown, card: unknown): Fact[] {
+  if (!isRecord(card)) return [];
+  const { kind, reminders, id, request } = card;
+  if (tool === "add_reminder" && kind === "reminders" && Array.isArray(reminders)) {
+    return reminders.flatMap((each) => {
+      if (!isRecord(each)) return [];
+      const { text, due_at } = each;
+      return typeof text === "string" && typeof due_at === "string" ? { kind: "reminder", text, due_at } : [];
+    });
+  }
+  const asked = (["block_card", "person", "complaint"] as const).find((each) => each === request);
+  return kind === "request" && asked && typeof id === "string" ? [{ kind: "request", id, request: asked }] : [];
 }
 
 function parseMoney(value: unknown) {

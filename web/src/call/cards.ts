@@ -1,5 +1,6 @@
 import { isCurrency, isRecord } from "../api/guards";
-import { day, dayAndTime, heading } from "../components/format";
+import { bankDay, bankDayAndTime } from "../components/bank-time";
+import { heading } from "../components/format";
 
 /** What a call touches, as the server shows it beside the conversation. */
 export interface BalanceCard {
@@ -43,9 +44,14 @@ export function parseCard(value: unknown): Card | null {
   return null;
 }
 
+/** What a card is about: there is one of each. */
+export function cardKey({ kind, account }: Card): string {
+  return `${kind} ${account}`;
+}
+
 /** The newest first; a card about the same thing takes the place of the older one. */
 export function withCard(cards: readonly Card[], card: Card): Card[] {
-  return [card, ...cards.filter((other) => other.kind !== card.kind || other.account !== card.account)];
+  return [card, ...cards.filter((other) => cardKey(other) !== cardKey(card))];
 }
 
 type Item = Record<string, unknown>;
@@ -59,7 +65,7 @@ const LINES: Record<ListCard["account"], { of: string; title: string; read: (ite
       title: "Bills to pay",
       read: ({ biller_name, due_on, amount_minor, currency }) =>
         typeof biller_name === "string" && typeof due_on === "string"
-          ? withAmount({ what: biller_name, detail: `by ${day(due_on)}` }, amount_minor, currency)
+          ? withAmount({ what: biller_name, detail: `by ${bankDay(due_on)}` }, amount_minor, currency)
           : null,
     },
     loans: {
@@ -70,7 +76,7 @@ const LINES: Record<ListCard["account"], { of: string; title: string; read: (ite
           ? withAmount(
               {
                 what: `${heading(loan)} loan`,
-                detail: typeof next_due_on === "string" ? `next instalment ${day(next_due_on)}` : "",
+                detail: typeof next_due_on === "string" ? `next instalment ${bankDay(next_due_on)}` : "",
               },
               outstanding_minor,
               currency,
@@ -89,7 +95,7 @@ const LINES: Record<ListCard["account"], { of: string; title: string; read: (ite
       of: "reminders",
       title: "Reminders",
       read: ({ text, due_at }) =>
-        typeof text === "string" && typeof due_at === "string" ? plain(text, dayAndTime(due_at)) : null,
+        typeof text === "string" && typeof due_at === "string" ? plain(text, bankDayAndTime(due_at)) : null,
     },
     spending: {
       of: "categories",

@@ -250,6 +250,49 @@ describe("the bank in a call", () => {
   });
 });
 
+test("what came up last is first beside the conversation, money and all", () => {
+  const call = typedCall();
+  const balance = { kind: "balance", account: "savings", balance_minor: 5, currency: "INR" };
+  const bills = { kind: "bills", bills: [] };
+  const done = { id: "trf_1", amount_minor: 5, currency: "INR", payee: "Ravi", account: "savings", posted_at: "" };
+  const finished = (card: object) =>
+    call.client.emit(RTVIEvent.ServerMessage, { type: "tool-finished", name: "x", card });
+  finished(balance);
+  finished(bills);
+  call.client.emit(RTVIEvent.ServerMessage, { type: "done", transfer: done });
+  finished(balance);
+  expect(call.snapshot().touched).toEqual(["balance savings", "trf_1", "list bills"]);
+});
+
+test("signs of life are told now and then, and only on a line", async () => {
+  vi.useFakeTimers();
+  try {
+    serve({
+      "POST /api/agents/access": [granted],
+      "POST /start": [{ body: { sessionId: "call_1", iceConfig: { iceServers: [] } } }],
+      "DELETE /sessions/call_1": [{ status: 204 }],
+    });
+    const call = typedCall();
+    vi.spyOn(call.client, "connect").mockResolvedValue({} as never);
+    const told = vi.spyOn(call.client, "sendClientMessage").mockReturnValue(undefined);
+    call.noteActivity();
+    expect(told).not.toHaveBeenCalled();
+    await call.start();
+    call.noteActivity();
+    call.noteActivity();
+    expect(told.mock.calls).toEqual([["present"]]);
+    vi.advanceTimersByTime(5_000);
+    call.noteActivity();
+    expect(told).toHaveBeenCalledTimes(2);
+    await call.end("hung_up");
+    vi.advanceTimersByTime(5_000);
+    call.noteActivity();
+    expect(told).toHaveBeenCalledTimes(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("the first reason of an end stays", async () => {
   const call = typedCall();
   await call.end("silence");

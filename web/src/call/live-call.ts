@@ -5,12 +5,15 @@ import { api, body } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Agent } from "../api/queries";
 import { actsAfter, addressOf, noActs, type Acts } from "./acts";
-import { parseCard, withCard, type Card } from "./cards";
+import { cardKey, parseCard, withCard, type Card } from "./cards";
 import { conversationReducer, emptyConversation, type Conversation, type ConversationEvent } from "./conversation";
 import { CallFailed, callFailure, connectionFailed, type Failure } from "./failures";
 import { MicrophoneMedia } from "./media";
 import type { Microphone } from "./microphone";
 import { judge, sampleOf, type Quality, type Sample } from "./quality";
+
+/** The agent type that has the bank's pages beside it. */
+export const BANK = "banking";
 
 export interface CallState {
   phase: "connecting" | "live" | "ended" | "failed";
@@ -21,11 +24,15 @@ export interface CallState {
   conversation: Conversation;
   cards: readonly Card[];
   acts: Acts;
+  /** Cards (`cardKey`) and committed transfers (their ids) as they came up, the newest first. */
+  touched: readonly string[];
   /** How often something may have changed at the bank: whatever shows it is to be read again. */
   changes: number;
   /** The page the agent has asked for, and when: the same one may be asked for twice. */
   shown: { address: string; at: number } | null;
   quality: Quality | null;
+  /** The sound coming from the agent's side, once there is any. */
+  voice: MediaStreamTrack | null;
   callerSpeaking: boolean;
   agentSpeaking: boolean;
   /** The caller has finished and the agent has not begun. */
@@ -41,6 +48,8 @@ const WATCH_EVERY_MS = 1_000;
 /** After the server's word that the call ends, its last sentence is heard out; it then closes the line itself. */
 const LAST_WORDS_MS = 15_000;
 const TELL_MS = 1_000;
+/** Signs of life are told no oftener; the silence that ends a call is far longer. */
+const PRESENT_EVERY_MS = 4_000;
 
 /** One call from its first request to its end. React reads it through `subscribe` and `snapshot`. */
 export class LiveCall {
@@ -54,9 +63,11 @@ export class LiveCall {
     conversation: emptyConversation,
     cards: [],
     acts: noActs,
+    touched: [],
     changes: 0,
     shown: null,
     quality: null,
+    voice: null,
     callerSpeaking: false,
     agentSpeaking: false,
     thinking: false,
@@ -72,6 +83,7 @@ export class LiveCall {
   #lastSample: Sample | null = null;
   #lostSince: number | null = null;
   #sessionId: string | null = null;
+  #presentAt = 0;
   /** Why the server is about to close the line, or has closed it. */
   #serverReason: string | null = null;
 
@@ -150,7 +162,8 @@ export class LiveCall {
       callerSpeaking: false,
       agentSpeaking: false,
       thinking: false,
-      acts: { ...this.#state.acts, draft: null, code: null },
+      voice: null,
+      acts: { ...this.#state.acts, draft: null, readBack: null, code: null },
     });
     this.microphone.close();
     void this.#media.disconnect();
@@ -162,6 +175,26 @@ export class LiveCall {
     if (!this.withMicrophone) return;
     this.client.enableMic(!muted);
     this.#set({ muted, ...(muted ? { callerSpeaking: false } : {}) });
+  }
+
+  /** Speak into another microphone, or into the same one after it was gone; whether that could be opened. */
+  async useMicrophone(deviceId?: string): Promise<boolean> {
+    const open = await this.microphone.open(deviceId);
+    if (open && this.#state.phase === "live") await this.#sender?.replaceTrack(this.#media.fresh() ?? null);
+    if (this.#over) this.microphone.close();
+    return open;
+  }
+
+  /** Somebody is there, reading or typing: the agent need not ask. */
+  noteActivity(): void {
+    const now = Date.now();
+    if (this.#state.phase !== "live" || now - this.#presentAt < PRESENT_EVERY_MS) return;
+    this.#presentAt = now;
+    try {
+      this.client.sendClientMessage("present");
+    } catch {
+      // The line is broken just now; it is mended or given up elsewhere.
+    }
   }
 
   /** Say something by typing it. */
@@ -213,11 +246,6 @@ export class LiveCall {
     return `/call/${encodeURIComponent(this.agent.id)}`;
   }
 
-  /** The sound coming from the agent's side, once there is any. */
-  get agentTrack(): MediaStreamTrack | undefined {
-    return this.#peer?.getReceivers().find((receiver) => receiver.track.kind === "audio")?.track;
-  }
-
   /** The server notices a closed connection too, but only after a while. Waits for its answer, though not for long. */
   async #tellServer(): Promise<void> {
     if (!this.#sessionId) return;
@@ -261,6 +289,9 @@ export class LiveCall {
       this.#set({ callerSpeaking: false, thinking: !this.#state.agentSpeaking }),
     );
     client.on(RTVIEvent.BotStartedSpeaking, () => this.#set({ agentSpeaking: true, thinking: false }));
+    client.on(RTVIEvent.TrackStarted, (track, participant) => {
+      if (track.kind === "audio" && !participant?.local) this.#set({ voice: track });
+    });
     client.on(RTVIEvent.BotStoppedSpeaking, () => {
       this.#set({ agentSpeaking: false });
       this.#tell({ type: "agent-silent", at: Date.now() });
@@ -295,15 +326,23 @@ export class LiveCall {
       setTimeout(() => void this.end(this.#serverReason ?? "ended"), LAST_WORDS_MS);
     }
     const parsed = parseCard(card);
-    if (parsed) this.#set({ cards: withCard(this.#state.cards, parsed) });
+    if (parsed) this.#set({ cards: withCard(this.#state.cards, parsed), touched: this.#touched(cardKey(parsed)) });
   }
 
   #hear(message: Record<string, unknown>): void {
     if (this.#over) return;
     const acts = actsAfter(this.#state.acts, message);
     if (acts === this.#state.acts) return;
-    const committed = acts.done !== this.#state.acts.done;
-    this.#set({ acts, ...(committed ? { changes: this.#state.changes + 1 } : {}) });
+    const [newest] = acts.done;
+    const committed = acts.done !== this.#state.acts.done && newest;
+    this.#set({
+      acts,
+      ...(committed ? { changes: this.#state.changes + 1, touched: this.#touched(newest.id) } : {}),
+    });
+  }
+
+  #touched(key: string): readonly string[] {
+    return [key, ...this.#state.touched.filter((other) => other !== key)];
   }
 
   /** Once a second: how good the line is, whether it is there at all, and whether it carries a living track. */
@@ -322,7 +361,7 @@ export class LiveCall {
       if (Date.now() - this.#lostSince > LOST_AFTER_MS) return this.end("vanished");
     }
     // The transport stops the old connection's track when it makes a new one, and that may be the one in use.
-    const sender = peer.getSenders().find((candidate) => candidate.track?.kind === "audio");
+    const sender = this.#sender;
     if (sender?.track?.readyState === "ended" && this.microphone.state.status === "on") {
       await sender.replaceTrack(this.#media.fresh() ?? null);
     }
@@ -331,6 +370,11 @@ export class LiveCall {
   /** The transport keeps its connection to itself, but offers no statistics of its own. */
   get #peer(): RTCPeerConnection | null {
     return (this.#transport as unknown as { pc: RTCPeerConnection | null }).pc;
+  }
+
+  /** What carries the caller's voice: the first section of the offer is sound. */
+  get #sender(): RTCRtpSender | undefined {
+    return this.#peer?.getTransceivers()[0]?.sender;
   }
 
   #tell(event: ConversationEvent): void {

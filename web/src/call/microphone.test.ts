@@ -74,6 +74,29 @@ describe("the microphone", () => {
     expect(tracks.map((track) => track.readyState)).toEqual(["ended", "live"]);
   });
 
+  test("a change that fails leaves the device in use as it is", async () => {
+    let broken = false;
+    const tracks = browser(() => {
+      if (broken) throw new DOMException("", "NotReadableError");
+    });
+    const microphone = new Microphone();
+    expect(await microphone.open()).toBe(true);
+    broken = true;
+    expect(await microphone.open("other")).toBe(false);
+    expect(microphone.state).toMatchObject({ status: "on", deviceId: "built-in" });
+    expect(tracks[0]?.readyState).toBe("live");
+  });
+
+  test("what is plugged in later can be chosen", async () => {
+    browser(() => undefined);
+    const microphone = new Microphone();
+    await microphone.open();
+    const headset = { kind: "audioinput", deviceId: "headset", label: "Headset" } as MediaDeviceInfo;
+    vi.spyOn(navigator.mediaDevices, "enumerateDevices").mockResolvedValue([headset]);
+    await microphone.look();
+    expect(microphone.state).toMatchObject({ status: "on", devices: [headset] });
+  });
+
   test("pulling the plug is noticed", async () => {
     const tracks = browser(() => undefined);
     const microphone = new Microphone();

@@ -33,8 +33,11 @@ export class Microphone {
     }
   }
 
-  /** Open it, or change to another device. Never throws: the outcome is in `state`. */
-  async open(deviceId?: string): Promise<void> {
+  /**
+   * Open it, or change to another device. Never throws: the outcome is in `state`. When a change fails, the device in use
+   * stays; the answer is whether the one asked for is open.
+   */
+  async open(deviceId?: string): Promise<boolean> {
     const open = this.#stream;
     if (!open) this.#set({ status: "asking" });
     try {
@@ -57,10 +60,20 @@ export class Microphone {
         if (this.#stream === stream) this.#set({ status: "trouble", trouble: "unplugged" });
       });
       this.#set({ status: "on", stream, deviceId: track.getSettings().deviceId ?? "", devices });
+      return true;
     } catch (error) {
-      stopTracks(open);
-      this.#set({ status: "trouble", trouble: troubleOf(error) });
+      if (!open || this.#stream !== open) this.#set({ status: "trouble", trouble: troubleOf(error) });
+      return false;
     }
+  }
+
+  /** See again what there is to choose from, as something was plugged in or out. */
+  async look(): Promise<void> {
+    const state = this.#state;
+    if (state.status !== "on") return;
+    const found = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    const devices = found.filter((device) => device.kind === "audioinput");
+    if (this.#state === state) this.#set({ ...state, devices });
   }
 
   close(): void {

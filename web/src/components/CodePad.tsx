@@ -1,10 +1,10 @@
-import { Button, Text, VisuallyHidden } from "@mantine/core";
-import { IconBackspace } from "@tabler/icons-react";
+import { Button, Text } from "@mantine/core";
 import { useRef, useState, type ClipboardEvent, type KeyboardEvent } from "react";
 
 import classes from "./CodePad.module.css";
 import { CodeInput, pastedCode } from "./CodeInput";
 import { counted, duration } from "./format";
+import { keyPressed, Keys } from "./Keys";
 import { useSecondsLeft } from "./useSecondsLeft";
 
 interface CodePadProps {
@@ -18,8 +18,6 @@ interface CodePadProps {
   /** What is then not done, as in "Cancel: do not send". */
   cancelWords: string;
 }
-
-const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"] as const;
 
 /** Hidden digits, by keyboard, by paste or by the keys below; the last one hands them in. */
 export function CodePad({ length, triesLeft, expiresAt, submit, cancel, cancelWords }: CodePadProps) {
@@ -48,9 +46,9 @@ export function CodePad({ length, triesLeft, expiresAt, submit, cancel, cancelWo
 
   // Digits count wherever in the keypad the focus is; the boxes see to their own.
   function keyDown(event: KeyboardEvent) {
-    if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^\d$/.test(event.key)) enter(code + event.key);
-    else if (event.key === "Backspace") enter(code.slice(0, -1));
+    const pressed = keyPressed(event);
+    if (pressed === "erase") enter(code.slice(0, -1));
+    else if (pressed) enter(code + pressed.digit);
   }
 
   function paste(event: ClipboardEvent) {
@@ -87,39 +85,16 @@ export function CodePad({ length, triesLeft, expiresAt, submit, cancel, cancelWo
           </Text>
         )}
       </div>
-      <div className={classes.keys}>
-        {DIGITS.map((digit) => (
-          <Key key={digit} digit={digit} press={() => enter(code + digit)} disabled={checking} />
-        ))}
-        <Button
-          variant="default"
-          className={classes.key}
-          px={4}
-          fz="md"
-          onClick={cancel}
-          aria-label={`Cancel: ${cancelWords}`}
-        >
+      <Keys
+        press={(digit) => enter(code + digit)}
+        erase={() => enter(code.slice(0, -1))}
+        empty={code === ""}
+        disabled={checking}
+      >
+        <Button variant="default" px={4} fz="md" onClick={cancel} aria-label={`Cancel: ${cancelWords}`}>
           Cancel
         </Button>
-        <Key digit="0" press={() => enter(`${code}0`)} disabled={checking} />
-        <Button
-          variant="default"
-          className={classes.key}
-          onClick={() => enter(code.slice(0, -1))}
-          disabled={checking || code === ""}
-        >
-          <IconBackspace size={26} aria-hidden />
-          <VisuallyHidden>Delete a digit</VisuallyHidden>
-        </Button>
-      </div>
+      </Keys>
     </div>
-  );
-}
-
-function Key({ digit, press, disabled }: { digit: string; press: () => void; disabled: boolean }) {
-  return (
-    <Button variant="default" className={`${classes.key} ${classes.digit}`} onClick={press} disabled={disabled}>
-      {digit}
-    </Button>
   );
 }

@@ -1,8 +1,11 @@
-/** Money, dates and times in the reader's own locale. */
+/** Money, dates and times for the one who reads them. */
+
+/** Rupees are grouped as in India (1,00,000) wherever they are read; other money as its reader is used to. */
+const GROUPED_AS: Record<string, string> = { INR: "en-IN" };
 
 /** An integer of minor units ("12345", "INR") as money. */
 export function money(minor: number, currency: string, sign: "auto" | "always" = "auto"): string {
-  const format = new Intl.NumberFormat(undefined, {
+  const format = new Intl.NumberFormat(GROUPED_AS[currency], {
     style: "currency",
     currency,
     signDisplay: sign === "always" ? "exceptZero" : "auto",
@@ -10,24 +13,37 @@ export function money(minor: number, currency: string, sign: "auto" | "always" =
   return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
-/** "12 Nov", with the year once it is not this year's; takes a moment or a calendar date. */
-export function day(iso: string, now = new Date()): string {
-  const date = dateOf(iso);
+/** Rupees within a text ("Paid ₹18000 for rent") grouped like all others. */
+export function grouped(text: string): string {
+  return text.replaceAll(/₹(\d{4,15})(?![\d,])/g, (_, rupees: string) => {
+    return `₹${new Intl.NumberFormat(GROUPED_AS["INR"]).format(Number(rupees))}`;
+  });
+}
+
+/**
+ * "12 Nov", with the year once it is not this year's; takes a moment or a calendar date. A calendar date ("2026-11-30") is
+ * that day wherever its reader is; a moment is the day it falls on there, or in `timeZone`.
+ */
+export function day(iso: string, now = new Date(), timeZone?: string): string {
+  const calendarDate = /^\d{4}-\d\d-\d\d$/.test(iso);
+  const date = new Date(iso); // A date alone is its midnight in UTC.
   if (Number.isNaN(date.getTime())) return "";
+  const zone = calendarDate ? "UTC" : timeZone;
   const format = new Intl.DateTimeFormat(undefined, {
     day: "numeric",
     month: "short",
-    ...(date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }),
+    timeZone: zone,
+    ...(yearOf(date, zone) === yearOf(now, timeZone) ? {} : { year: "numeric" }),
   });
   return unbroken(format.format(date));
 }
 
 /** "12 Nov, 14:05", with the year once it is not this year's. */
-export function dayAndTime(iso: string, now = new Date()): string {
+export function dayAndTime(iso: string, now = new Date(), timeZone?: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return "";
-  const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }).format(date);
-  return `${day(iso, now)}, ${unbroken(time)}`;
+  const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", timeZone }).format(date);
+  return `${day(iso, now, timeZone)}, ${unbroken(time)}`;
 }
 
 /** "3:07", or "1:03:07" from an hour on. */
@@ -49,10 +65,8 @@ export function heading(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** A calendar date ("2026-11-30") is that day wherever its reader is; a moment is the day it falls on there. */
-function dateOf(iso: string): Date {
-  const [, year, month, dayOfMonth] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(iso) ?? [];
-  return year ? new Date(Number(year), Number(month) - 1, Number(dayOfMonth)) : new Date(iso);
+function yearOf(date: Date, timeZone?: string): string {
+  return new Intl.DateTimeFormat("en", { year: "numeric", timeZone }).format(date);
 }
 
 /** A date or a time is not divided at the end of a line. */

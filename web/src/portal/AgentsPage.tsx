@@ -1,5 +1,5 @@
 import { Button, Card, List, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { IconArrowRight, IconCheck } from "@tabler/icons-react";
+import { IconArrowRight, IconCheck, IconClock } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
@@ -7,13 +7,17 @@ import { agentsQuery, type Agent } from "../api/queries";
 import { LoadFault } from "../components/LoadFault";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
+import classes from "./AgentsPage.module.css";
 import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
 import { usePortal } from "./PortalContext";
 import { usesInWords } from "./uses";
 
+/** Lines become free and busy. */
+const LOOK_AGAIN_MS = 20_000;
+
 export function AgentsPage() {
   const { me } = usePortal();
-  const agents = useQuery(agentsQuery);
+  const agents = useQuery({ ...agentsQuery, refetchInterval: LOOK_AGAIN_MS });
   const usedUp = me.remaining_uses !== null && me.remaining_uses <= 0;
   return (
     <Page size={1080}>
@@ -92,11 +96,14 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
             </Stack>
           </div>
         )}
+        <Text mt="auto" c="dimmed" className={classes.wait}>
+          {agent.available ? <IconCheck size={18} aria-hidden /> : <IconClock size={18} aria-hidden />}
+          {agent.available ? "No waiting: a line is free now" : "All lines are busy. This page looks again by itself."}
+        </Text>
         {open ? (
           <Button
             component={Link}
             to={`/agents/${encodeURIComponent(agent.id)}/ready`}
-            mt="auto"
             size="lg"
             rightSection={<IconArrowRight size={20} />}
             aria-label={`Choose ${agent.name}`}
@@ -104,7 +111,7 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
             Choose
           </Button>
         ) : (
-          <Button mt="auto" size="lg" disabled>
+          <Button size="lg" disabled>
             {usedUp ? "No calls left" : "Not available now"}
           </Button>
         )}

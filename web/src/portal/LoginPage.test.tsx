@@ -22,6 +22,9 @@ const challenge = {
   },
 };
 
+const ME = "GET /api/v1/me";
+const customer = { body: { id: "usr_1", role: "user" } };
+
 async function enter(name: string, password: string) {
   await userEvent.type(screen.getByLabelText("User name, e-mail or phone"), name);
   await userEvent.type(screen.getByLabelText("Password"), password);
@@ -34,7 +37,7 @@ afterEach(() => {
 });
 
 test("a password logs in, to the page that was asked for", async () => {
-  const asked = serve({ [LOGIN]: [tokens] });
+  const asked = serve({ [LOGIN]: [tokens], [ME]: [customer] });
   open("/login", <LoginPage />, "/login", { from: "/bank/bills" });
   await enter(" john@example.com ", "password123");
   await screen.findByText("At /bank/bills");
@@ -46,6 +49,7 @@ test("a second factor is asked for where there is one", async () => {
   const asked = serve({
     [LOGIN]: [challenge],
     "POST /api/v1/auth/token": [refusal(401, "otp_refused", "That code is not right. You have 2 tries left."), tokens],
+    [ME]: [customer],
   });
   open("/login", <LoginPage />);
   await enter("john", "password123");
@@ -55,7 +59,23 @@ test("a second factor is asked for where there is one", async () => {
   await screen.findByText(/2 tries left/);
   await userEvent.keyboard("123456");
   await screen.findByText("At /bank/accounts");
-  expect(asked.at(-1)?.body).toEqual({ challenge_id: "chl_1", otp: "123456" });
+  expect(asked.at(-2)?.body).toEqual({ challenge_id: "chl_1", otp: "123456" });
+});
+
+test("an administrator comes to the dashboard by the same door", async () => {
+  serve({ [LOGIN]: [tokens], [ME]: [{ body: { id: "usr_2", role: "admin" } }] });
+  open("/login", <LoginPage />);
+  await enter("ada", "password123");
+  await screen.findByText("At /admin");
+  expect(session.kind).toBe("admin");
+});
+
+test("whoever has to change the password is let in as far as that", async () => {
+  serve({ [LOGIN]: [tokens], [ME]: [refusal(403, "password_change_required")] });
+  open("/login", <LoginPage />, "/login", { from: "/admin/calls?outcome=failed" });
+  expect(screen.getByRole("heading", { name: "Log in to the dashboard" })).toBeTruthy();
+  await enter("ada", "password123");
+  await screen.findByText("At /admin/calls");
 });
 
 test("a refusal is told in words, and the password is ready to be typed again", async () => {

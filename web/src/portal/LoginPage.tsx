@@ -3,15 +3,16 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 import { Link, Navigate, useLocation, useNavigate } from "react-router";
 
+import { meQuery } from "../api/queries";
 import { refusalInWords } from "../api/refusals";
-import { session, type LoginState } from "../api/session";
+import { session, type LoginState, type SessionKind } from "../api/session";
 import { CodeBoxes } from "../components/CodeBoxes";
 import { whereIsTheCode } from "../components/second-factor";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
 import { giveSecondFactor, logIn, type Challenge } from "./login";
 
-/** The door of customers of the bank: a password, then a code where their account asks for one. */
+/** The door of customers of the bank and of administrators: a password, then a code where their account asks for one. */
 export function LoginPage() {
   const [challenge, setChallenge] = useState<Challenge | null>(null);
   const navigate = useNavigate();
@@ -21,28 +22,43 @@ export function LoginPage() {
   async function enter() {
     session.begin("customer");
     queryClient.clear(); // Nothing of whoever was logged in before.
-    await navigate(from ?? "/bank/accounts", { replace: true });
+    // The next page asks it as well; what keeps it from being known is told there.
+    const me = await queryClient.fetchQuery(meQuery).catch(() => null);
+    if (me?.role === "admin") session.begin("admin");
+    await navigate(from ?? home(session.kind), { replace: true });
   }
 
-  if (session.kind && !reason) return <Navigate to={session.kind === "guest" ? "/agents" : "/bank/accounts"} replace />;
+  if (session.kind && !reason) return <Navigate to={home(session.kind)} replace />;
   return (
     <Page size={480}>
       {challenge ? (
         <SecondFactor challenge={challenge} entered={enter} restart={() => setChallenge(null)} />
       ) : (
-        <Password reason={reason} entered={enter} challenged={setChallenge} />
+        <Password
+          reason={reason}
+          operator={from?.startsWith("/admin") ?? false}
+          entered={enter}
+          challenged={setChallenge}
+        />
       )}
     </Page>
   );
 }
 
+function home(kind: SessionKind | null): string {
+  if (kind === "admin") return "/admin";
+  return kind === "guest" ? "/agents" : "/bank/accounts";
+}
+
 interface PasswordProps {
   reason: LoginState["reason"];
+  /** Whether the dashboard was asked for. */
+  operator: boolean;
   entered: () => Promise<void>;
   challenged: (challenge: Challenge) => void;
 }
 
-function Password({ reason, entered, challenged }: PasswordProps) {
+function Password({ reason, operator, entered, challenged }: PasswordProps) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [missing, setMissing] = useState(false);
@@ -67,8 +83,15 @@ function Password({ reason, entered, challenged }: PasswordProps) {
 
   return (
     <>
-      <PageTitle focus={false} lead="See your accounts, pay, and talk to the bank's assistant.">
-        Log in to your bank
+      <PageTitle
+        focus={false}
+        lead={
+          operator
+            ? "See every call as it happens, and hand out codes."
+            : "See your accounts, pay, and talk to the bank's assistant."
+        }
+      >
+        {operator ? "Log in to the dashboard" : "Log in to your bank"}
       </PageTitle>
       {reason === "expired" && !login.error && (
         <Notice title="You have been logged out">Your session has ended. Log in again to go on.</Notice>

@@ -20,8 +20,15 @@ const FIELDS = Object.keys(EMPTY) as Field[];
 /** Refusals that are about one of the fields. */
 const FIELD_OF: Record<string, Field> = { login_refused: "current", bad_password: "next" };
 
-/** A new password; `first` where nothing else is open before the one that was given out is changed. */
-export function PasswordPage({ first = false }: { first?: boolean }) {
+interface PasswordPageProps {
+  /** Nothing else is open before the password that was given out is changed. */
+  first?: boolean;
+  /** Where one came from. */
+  back?: string;
+}
+
+/** A new password for who is logged in. */
+export function PasswordPage({ first = false, back = "/profile" }: PasswordPageProps) {
   const [values, setValues] = useState(EMPTY);
   const [sent, setSent] = useState(false);
   const form = useRef<HTMLFormElement>(null);
@@ -111,7 +118,7 @@ export function PasswordPage({ first = false }: { first?: boolean }) {
                 Log out
               </Button>
             ) : (
-              <Button component={Link} to="/profile" size="lg" variant="default">
+              <Button component={Link} to={back} size="lg" variant="default">
                 Cancel
               </Button>
             )}

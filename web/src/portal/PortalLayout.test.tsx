@@ -213,14 +213,15 @@ test.each([
   expect(session.kind).toBeNull();
 });
 
-test("an administrator is told whom the pages are for, and keeps a profile and a way out", async () => {
+test("an administrator is told whom the pages are for, and keeps the dashboard and a way out", async () => {
   session.begin("customer");
   const admin = { body: { ...guest.body, id: "usr_1", role: "admin" } };
   const asked = open("/bank/bills", { "GET /api/v1/me": [admin], "POST /api/v1/auth/logout": [{ status: 204 }] });
   await screen.findByRole("heading", { name: "You are logged in as an administrator" });
   expect(screen.queryByRole("link", { name: "My bank" })).toBeNull();
-  expect(screen.getByRole("link", { name: "Your profile" }).getAttribute("href")).toBe("/profile");
-  await userEvent.click(screen.getByRole("button", { name: "Log out" }));
+  expect(screen.getByRole("link", { name: "Open the dashboard" }).getAttribute("href")).toBe("/admin");
+  expect(screen.getByRole("link", { name: "Dashboard" }).getAttribute("href")).toBe("/admin");
+  await userEvent.click(screen.getAllByRole("button", { name: "Log out" })[0]!);
   await screen.findByText("At /login");
   expect(asked.at(-1)?.path).toBe("/api/v1/auth/logout");
 });
@@ -242,4 +243,32 @@ test("whoever has a password that was given out is asked for one of their own be
   await screen.findByText("At /login");
   expect(asked.at(-1)?.body).toEqual({ current_password: "given out", new_password: "short but longer" });
   expect(session.kind).toBeNull();
+});
+
+test("a customer can log out from every page", async () => {
+  session.begin("customer");
+  const customer = { body: { ...guest.body, id: "usr_1", role: "user", remaining_uses: null } };
+  const asked = open("/bank/bills", { "GET /api/v1/me": [customer], "POST /api/v1/auth/logout": [{ status: 204 }] });
+  // One for wide screens, one for phones: the style sheet shows one of them.
+  const [button] = await screen.findAllByRole("button", { name: "Log out" });
+  await userEvent.click(button!);
+  await screen.findByText("At /login");
+  expect(asked.at(-1)?.path).toBe("/api/v1/auth/logout");
+  expect(session.kind).toBeNull();
+});
+
+test("a turn can be typed from whichever page is open", async () => {
+  session.begin("guest");
+  open();
+  await userEvent.click(await screen.findByRole("button", { name: "Start" }));
+  const sent = vi.spyOn(call!.client, "sendText").mockResolvedValue(undefined);
+  await userEvent.click(await screen.findByRole("link", { name: "Bills" }));
+  await userEvent.click(await screen.findByRole("button", { name: "Type" }));
+  const field = screen.getByRole("textbox", { name: "Type to the assistant" });
+  expect(document.activeElement).toBe(field);
+  await userEvent.type(field, "what is my balance{Enter}");
+  expect(sent.mock.calls[0]?.[0]).toBe("what is my balance");
+  await userEvent.type(field, "{Escape}");
+  expect(screen.queryByRole("textbox")).toBeNull();
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: "Type" }));
 });

@@ -1,11 +1,12 @@
-import { Button, Center, Group, Loader } from "@mantine/core";
+import { ActionIcon, Button, Center, Group, Loader } from "@mantine/core";
+import { IconLogout } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { Link, Navigate, Outlet, useLocation, useMatch, useNavigate } from "react-router";
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
-import { meQuery } from "../api/queries";
+import { agentsQuery, meQuery } from "../api/queries";
 import { session, type LoginState } from "../api/session";
 import type { LiveCall } from "../call/live-call";
 import { Microphone } from "../call/microphone";
@@ -13,14 +14,17 @@ import { LoadFault } from "../components/LoadFault";
 import { Page, PageTitle } from "../components/Page";
 import { ShellSlot } from "../components/ShellSlot";
 import { logOut } from "./login";
-import { PasswordPage } from "./PasswordPage";
 import { PortalContext, usePortal } from "./PortalContext";
 
+const PasswordPage = lazy(() => import("./PasswordPage").then(({ PasswordPage }) => ({ default: PasswordPage })));
 const CallHost = lazy(() => import("../call/CallHost"));
 
 /** Everything behind a door: knows who is here, and keeps the microphone and the call from page to page. */
 export function PortalLayout() {
-  const { data: me, error, refetch } = useQuery(meQuery);
+  const { data, error, refetch } = useQuery(meQuery);
+  // The page comes when all of it is there: no second sign of waiting, which stays for a while once it is shown.
+  const me = useDeferredValue(data);
+  const queryClient = useQueryClient();
   const [microphone] = useState(() => new Microphone());
   const [call, setCall] = useState<LiveCall | null>(null);
   const leave = useLeave(call);
@@ -29,15 +33,17 @@ export function PortalLayout() {
   useEffect(() => () => microphone.close(), [microphone]);
   useHangUpOnLeaving(call);
   useEffect(() => {
-    // The next pages are fetched while the first is read, so that none is waited for in the middle of a call.
+    // The next pages are fetched while the first is read, so that none is waited for in the middle of a call. The bank's are
+    // many: guests get them once they go there.
     void Promise.all([
       import("./ReadyPage"),
       import("../call/CallHost"),
       import("../call/CallPage"),
       import("./AfterPage"),
-      import("../bank/BankPages"),
+      ...(session.kind === "customer" ? [import("../bank/BankPages")] : []),
     ]).catch(() => undefined);
-  }, []);
+    if (session.kind === "guest") void queryClient.prefetchQuery(agentsQuery);
+  }, [queryClient]);
 
   if (error instanceof ApiError && error.status === 401) return <LoggedOut />;
   if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
@@ -79,8 +85,8 @@ function Room() {
         You are logged in as an administrator
       </PageTitle>
       <Group gap="sm" className="actions">
-        <Button component={Link} to="/profile" size="lg">
-          Your profile
+        <Button component={Link} to="/admin" size="lg">
+          Open the dashboard
         </Button>
         <Button size="lg" variant="default" onClick={() => void leave()}>
           Log out
@@ -97,7 +103,7 @@ function LoggedOut() {
   useEffect(() => session.end(), []);
   const toBank = /^\/(bank|profile)(\/|$)/.test(pathname);
   const state: LoginState = { ...(kind ? { reason: "expired" } : {}), from: pathname };
-  return <Navigate to={kind === "customer" || (!kind && toBank) ? "/login" : "/"} replace state={state} />;
+  return <Navigate to={kind === "guest" || (!kind && !toBank) ? "/" : "/login"} replace state={state} />;
 }
 
 /** A call lives as long as this frame of pages: it ends with the log-in, with the page, and when another one begins. */
@@ -117,7 +123,7 @@ function useLeave(call: LiveCall | null): () => Promise<void> {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   return useCallback(async () => {
-    const customer = session.kind === "customer";
+    const customer = session.kind === "customer" || session.kind === "admin";
     await call?.end("hung_up");
     session.end();
     // The cookies expire by themselves as well.
@@ -149,14 +155,24 @@ function HeaderTools() {
           {inBank ? "Assistants" : "My bank"}
         </Button>
       )}
-      {me.role !== "otp" ? (
-        <Button component={Link} to="/profile" variant="subtle" h={44} px="sm">
-          Profile
+      {me.role !== "otp" && (
+        <Button component={Link} to={me.role === "admin" ? "/admin" : "/profile"} variant="subtle" h={44} px="sm">
+          {me.role === "admin" ? "Dashboard" : "Profile"}
         </Button>
-      ) : (
+      )}
+      {me.role === "otp" ? (
         <Button variant="subtle" h={44} px="sm" onClick={leaveOnce}>
           Leave
         </Button>
+      ) : (
+        <>
+          <Button variant="subtle" h={44} px="sm" onClick={leaveOnce} visibleFrom="xs">
+            Log out
+          </Button>
+          <ActionIcon variant="subtle" size={44} onClick={leaveOnce} hiddenFrom="xs" aria-label="Log out">
+            <IconLogout size={22} />
+          </ActionIcon>
+        </>
       )}
     </ShellSlot>
   );

@@ -84,7 +84,7 @@ export default function ProfilePage() {
 }
 
 /** Every browser that is logged in; one that is not one's own can be sent away. */
-function Logins() {
+export function Logins() {
   const sessions = useQuery(sessionsQuery);
   const queryClient = useQueryClient();
   const ending = useMutation({

@@ -1,10 +1,12 @@
-import { Anchor, Button, Card, Group, Loader, NativeSelect, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Card, Group, Loader, Stack, Text } from "@mantine/core";
 import { IconMicrophone, IconPhone } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { agentsQuery, type Agent } from "../api/queries";
+import { ConnectionCheck } from "../call/ConnectionCheck";
+import { MicrophoneSelect, SpeakerSelect } from "../call/Devices";
 import { HeardCheck } from "../call/LevelMeter";
 import { LiveCall } from "../call/live-call";
 import { Microphone, troubleWords } from "../call/microphone";
@@ -13,6 +15,7 @@ import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
 import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
 import { usePortal } from "./PortalContext";
+import classes from "./ReadyPage.module.css";
 
 export default function ReadyPage() {
   const { agentId } = useParams();
@@ -90,9 +93,7 @@ function Ready({ agent }: { agent: Agent }) {
     <Page>
       <PageTitle
         lead={
-          on
-            ? "Say a few words: the bar moves when you are heard."
-            : "To speak with the assistant, this page needs your microphone."
+          on ? "Say a few words: the bar moves when you are heard." : "The assistant needs your microphone to hear you."
         }
       >
         {`Ready to call ${agent.name}?`}
@@ -114,16 +115,10 @@ function Ready({ agent }: { agent: Agent }) {
           {on ? (
             <Stack gap="md">
               <HeardCheck stream={state.stream} />
-              <NativeSelect
-                label="Microphone"
-                data={state.devices.map((device, index) => ({
-                  value: device.deviceId,
-                  label: device.label || `Microphone ${index + 1}`,
-                }))}
-                value={state.deviceId}
-                onChange={(event) => void microphone.open(event.currentTarget.value)}
-                size="md"
-              />
+              <div className={classes.devices}>
+                <MicrophoneSelect microphone={microphone} choose={(deviceId) => microphone.open(deviceId)} />
+                <SpeakerSelect />
+              </div>
             </Stack>
           ) : (
             <Text my="auto" fz="lg">
@@ -134,18 +129,20 @@ function Ready({ agent }: { agent: Agent }) {
           )}
         </Card>
       )}
+      <ConnectionCheck counted={me.remaining_uses !== null} />
       {me.offline_speech && <OfflineSpeechNotice />}
-      <Stack gap="md" align="stretch">
+      <div className={classes.act}>
         {on ? (
-          <Button size="lg" h={60} leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
+          <Button fullWidth size="lg" h={60} leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
             Start the call
           </Button>
         ) : state.status === "trouble" ? (
-          <Button size="lg" h={60} onClick={() => start(false)}>
+          <Button fullWidth size="lg" h={60} onClick={() => start(false)}>
             Continue by typing
           </Button>
         ) : (
           <Button
+            fullWidth
             size="lg"
             h={60}
             leftSection={<IconMicrophone size={22} />}
@@ -155,17 +152,17 @@ function Ready({ agent }: { agent: Agent }) {
             Allow the microphone
           </Button>
         )}
-        <Group justify="center" gap="xl">
-          {state.status !== "trouble" && (
-            <Anchor component="button" type="button" onClick={() => start(false)}>
-              Continue by typing
-            </Anchor>
-          )}
-          <Anchor component={Link} to="/agents">
-            Choose another assistant
+      </div>
+      <Group justify="center" gap="xl">
+        {state.status !== "trouble" && (
+          <Anchor component="button" type="button" onClick={() => start(false)}>
+            Continue by typing
           </Anchor>
-        </Group>
-      </Stack>
+        )}
+        <Anchor component={Link} to="/agents">
+          Choose another assistant
+        </Anchor>
+      </Group>
     </Page>
   );
 }

@@ -1,0 +1,275 @@
+"""The record of calls, for operators: the list, one call in all detail, and a file of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.bank.schemas import Moment, Text
+from api.deps import App, admin
+from api.limited import OPERATOR
+from api.paging import Id, PageOut, Paging, PathId
+from api.traffic import dollars
+from calls import answers, costs, events, summary, transcript
+from calls import log as call_log
+from calls.log import CallRecord, CallState, Outcome, Wanted
+from calls.summary import Summary
+from core.clock import utc_now
+from identity import otp, users
+from pipelines import catalog as agent_types
+
+MAX_EXPORTED = 10_000
+EXPORT_BATCH = 500
+FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
+
+router = APIRouter(prefix="/call-logs", tags=["calls"], dependencies=[Depends(admin), OPERATOR])
+
+
+class Filter(BaseModel):
+    """Which calls."""
+
+    since: Moment | None = Field(None, alias="from", description="They began then or later")
+    until: Moment | None = Field(None, alias="to", description="They began before")
+    agent_type: Text | None = Field(None, max_length=64)
+    otp_id: Id | None = Field(None, description="The portal code they were made with")
+    outcome: Outcome | None = None
+    q: Text | None = Field(None, min_length=2, max_length=120, description="The call's id, or part of what was said")
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same for the call log."""
+        return Wanted(self.since, self.until, self.agent_type, self.otp_id, self.outcome, self.q)
+
+
+class CallsIn(Paging, Filter):
+    """Which calls, and which page of them."""
+
+
+class CallOut(BaseModel):
+    """A call in a line."""
+
+    id: str
+    agent_type: str
+    agent_name: str
+    state: CallState
+    outcome: Outcome
+    role: str
+    otp_id: str | None
+    otp_label: str | None
+    user_id: str | None
+    user_name: str | None
+    customer_id: str | None
+    channel: str
+    node: str = Field(description="The process that carried it")
+    started_at: datetime
+    connected_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None = Field(description="From connection to end")
+    end_reason: str | None
+    turns: int
+    answer_p50_ms: int | None = Field(description="Median time from the caller's silence to the answer")
+    cost_usd: float
+    rating: int | None
+    providers: dict[str, str | None] = Field(description="Which vendor served stt, llm and tts")
+
+
+class TurnOut(BaseModel):
+    """What somebody said, or what a tool did."""
+
+    seq: int
+    role: str
+    text: str
+    started_at: datetime
+    ended_at: datetime | None
+    interrupted: bool
+
+
+class AnswerOut(BaseModel):
+    """How long one answer took, and where the time went."""
+
+    seq: int
+    at: datetime = Field(description="When the caller fell silent")
+    greeting: bool
+    total_ms: int
+    stages: dict[str, int] = Field(description="Milliseconds; they sum to total_ms")
+
+
+class EventOut(BaseModel):
+    """A tool that ran."""
+
+    seq: int
+    at: datetime
+    kind: str
+    name: str
+    took_ms: int
+    outcome: str
+
+
+class UsageOut(BaseModel):
+    """What the call used of one vendor."""
+
+    kind: str
+    provider: str
+    model: str | None
+    audio_seconds: float
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    characters: int
+    cost_usd: float
+
+
+class CallDetailOut(CallOut):
+    """A call in all detail."""
+
+    rating_comment: str | None
+    turns_said: list[TurnOut]
+    answers: list[AnswerOut]
+    events: list[EventOut]
+    usage: list[UsageOut]
+
+
+@router.get("")
+async def list_calls(app: App, wanted: Annotated[CallsIn, Query()]) -> PageOut[CallOut]:
+    """Calls, the newest first."""
+    async with app.db.reading() as db:
+        rows, total = await call_log.page(db, wanted.wanted, page=wanted.page, per_page=wanted.per_page)
+        return wanted.of(await shown(db, rows), total)
+
+
+@router.get("/export", response_class=StreamingResponse, responses={200: {"content": {"text/csv": {}}}})
+async def export_calls(app: App, wanted: Annotated[Filter, Query()]) -> StreamingResponse:
+    """The calls that have begun by now as a CSV file (RFC 4180), the newest first, at most 10,000."""
+    now = utc_now()
+    # Later ones would push others onto the next page, a second time.
+    begun = replace(wanted.wanted, until=min(wanted.until or now, now))
+
+    async def lines() -> AsyncIterator[str]:
+        yield _csv([tuple(CallOut.model_fields)])
+        for told in range(0, MAX_EXPORTED, EXPORT_BATCH):
+            async with app.db.reading() as db:
+                rows = await call_log.newest(db, begun, limit=EXPORT_BATCH, skipping=told)
+                calls = await shown(db, rows)
+            yield _csv([tuple(call.model_dump(mode="json").values()) for call in calls])
+            if len(rows) < EXPORT_BATCH:
+                return
+
+    name = f"calls-{now:%Y-%m-%d-%H%M}.csv"
+    return StreamingResponse(
+        lines(), media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.get("/{call_id}")
+async def get_call(call_id: PathId, app: App) -> CallDetailOut:
+    """One call: what was said, how long each answer took and why, which tools ran, what it cost."""
+    async with app.db.reading() as db:
+        row = await call_log.get(db, call_id)
+        (call,) = await shown(db, [row])
+        turns = await transcript.of_call(db, call_id)
+        timed = await answers.of_call(db, call_id)
+        happened = await events.of_call(db, call_id)
+        used = await costs.of_call(db, call_id)
+    return CallDetailOut(
+        **call.model_dump(),
+        rating_comment=row.rating_comment,
+        turns_said=[
+            TurnOut(
+                seq=seq,
+                role=turn.role,
+                text=turn.text,
+                started_at=turn.started_at,
+                ended_at=turn.ended_at,
+                interrupted=turn.interrupted,
+            )
+            for seq, turn in enumerate(turns)
+        ],
+        answers=[
+            AnswerOut(seq=each.seq, at=each.at, greeting=each.greeting, total_ms=each.total_ms, stages=each.stages)
+            for each in timed
+        ],
+        events=[
+            EventOut(
+                seq=event.seq,
+                at=event.at,
+                kind=event.kind,
+                name=event.name,
+                took_ms=event.took_ms,
+                outcome=event.outcome,
+            )
+            for event in happened
+        ],
+        usage=[
+            UsageOut(
+                kind=each.kind,
+                provider=each.provider,
+                model=each.model,
+                audio_seconds=each.audio_ms / 1000,
+                input_tokens=each.input_tokens,
+                cached_tokens=each.cached_tokens,
+                output_tokens=each.output_tokens,
+                characters=each.characters,
+                cost_usd=dollars(each.cost_micros),
+            )
+            for each in used
+        ],
+    )
+
+
+async def shown(db: AsyncSession, rows: Sequence[CallRecord]) -> list[CallOut]:
+    """Calls as operators see them in lists."""
+    labels = await otp.labels(db, (row.otp_id for row in rows if row.otp_id))
+    names = await users.names(db, (row.subject for row in rows if row.otp_id is None))
+    known = await summary.of_calls(db, [row.id for row in rows])
+    return [_line(row, known[row.id], labels, names) for row in rows]
+
+
+def _line(row: CallRecord, known: Summary, labels: dict[str, str | None], names: dict[str, str]) -> CallOut:
+    agent = agent_types.all_types().get(row.agent_type)
+    return CallOut(
+        id=row.id,
+        agent_type=row.agent_type,
+        agent_name=agent.name if agent else row.agent_type,
+        state=row.state,
+        outcome=row.outcome,
+        role=row.role,
+        otp_id=row.otp_id,
+        otp_label=labels.get(row.otp_id or ""),
+        user_id=row.subject if row.otp_id is None else None,
+        user_name=names.get(row.subject),
+        customer_id=row.customer_id,
+        channel=row.channel,
+        node=row.node,
+        started_at=row.started_at,
+        connected_at=row.connected_at,
+        ended_at=row.ended_at,
+        seconds=row.seconds,
+        end_reason=row.end_reason,
+        turns=known.turns,
+        answer_p50_ms=known.answer_p50_ms,
+        cost_usd=dollars(known.cost_micros),
+        rating=row.rating,
+        providers={"stt": row.stt, "llm": row.llm, "tts": row.tts},
+    )
+
+
+def _csv(rows: Sequence[tuple[Any, ...]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([_safe(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    """A value no spreadsheet takes for a formula (ASVS 1.2.10)."""
+    if isinstance(value, dict):
+        value = " ".join(f"{key}={part}" for key, part in value.items())
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -1,0 +1,153 @@
+"""The state of the installation, for operators: every part, the seats, the versions, the configuration."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from datetime import datetime
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_core import PydanticUndefined
+
+from api.deps import App, Shared, admin
+from api.health import database_state
+from api.limited import OPERATOR
+from api.welcome import KIND_NAMES
+from core import VERSION
+from core.clock import utc_now
+from core.settings import Settings
+from identity import users
+from providers import catalog as vendors
+
+MASK = "••••"
+_IN_URLS = re.compile(r"(?<=://)\S*(?=@)|(?<=password=)[^&\s]+")
+"""Who one is, and by which password, in an address."""
+
+LITTLE_ROOM = 500 * 1024**2
+PACKAGES = ("pipecat-ai", "aiortc", "aioice", "fastapi", "uvicorn", "sqlalchemy", "onnxruntime")
+
+router = APIRouter(prefix="/system", tags=["system"], dependencies=[Depends(admin), OPERATOR])
+
+
+class PartOut(BaseModel):
+    """One part."""
+
+    name: str
+    label: str
+    state: Literal["ok", "trouble"]
+    detail: str
+    since: datetime = Field(description="When it began, or ceased, to work")
+    last_error: str | None
+    last_error_at: datetime | None
+
+
+class SettingOut(BaseModel):
+    """One setting as it takes effect."""
+
+    name: str
+    value: str = Field(description="Secrets are masked")
+    is_default: bool
+    description: str
+
+
+class SystemOut(BaseModel):
+    """The state of the installation, as the process that answers sees it."""
+
+    version: str
+    environment: str
+    node: str
+    started_at: datetime
+    parts: list[PartOut]
+    seats: int
+    seats_taken: int
+    draining: bool
+    lag_ms: float = Field(description="How late the event loop is, 95th percentile of five seconds")
+    configuration: list[SettingOut]
+    versions: dict[str, str]
+    default_password: bool = Field(description="An administrator still has the published development password")
+
+
+@router.get("")
+async def system(app: App) -> SystemOut:
+    """Every part's health with its last error and since when, capacity, versions, and the configuration."""
+    await look(app)
+    async with app.db.reading() as db:
+        published = await users.has_published_password(db)
+    return SystemOut(
+        version=VERSION,
+        environment=app.settings.environment,
+        node=app.switchboard.node,
+        started_at=app.started_at,
+        parts=[
+            PartOut(
+                name=part.name,
+                label=_label(part.name),
+                state="ok" if part.ok else "trouble",
+                detail=part.detail,
+                since=part.since,
+                last_error=part.last_error,
+                last_error_at=part.last_error_at,
+            )
+            for part in app.parts.all()
+        ],
+        seats=app.switchboard.seats,
+        seats_taken=app.switchboard.seats_taken,
+        draining=app.switchboard.draining,
+        lag_ms=round(app.switchboard.lag_ms, 1),
+        configuration=configuration(app.settings),
+        versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        default_password=published,
+    )
+
+
+async def look(app: Shared) -> None:
+    """See how the parts are that do not report by themselves, and note it."""
+    now, parts = utc_now(), app.parts
+    state = await database_state(app)
+    parts.note("database", ok=state == "ok", at=now, detail=app.db.dialect if state == "ok" else state)
+    free = shutil.disk_usage(app.settings.data_dir).free
+    parts.note("disk", ok=free > LITTLE_ROOM, at=now, detail=f"{free / 1024**3:.1f} GB free")
+    ways = app.delivery.ways
+    # On a developer's machine the console is where one looks for codes; elsewhere others may read it.
+    told = ", ".join(ways) if ways else "codes are printed on the server's console: set SMTP_URL or SMS_URL"
+    parts.note("delivery of codes", ok=bool(ways) or not app.settings.production, at=now, detail=told)
+    for kind in vendors.KINDS:
+        choice = vendors.choose(app.settings, kind)
+        ready = vendors.readiness(app.settings, choice.name, kind)
+        parts.note(kind, ok=ready.ok, at=now, detail=f"{choice.name}: {choice.why if ready.ok else ready.why}")
+
+
+def configuration(settings: Settings) -> list[SettingOut]:
+    """Every setting as it takes effect, without its secrets."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        default = None if field.default is PydanticUndefined else field.default
+        found.append(
+            SettingOut(
+                name=name.upper(),
+                value=shown(value),
+                is_default=value == default,
+                description=field.description or "",
+            )
+        )
+    return found
+
+
+def shown(value: object) -> str:
+    """A setting's value, for a screen."""
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ", ".join(MASK if isinstance(part, SecretStr) else str(part) for part in value)
+    return "" if value is None else _IN_URLS.sub(MASK, str(value))
+
+
+def _label(name: str) -> str:
+    if name.startswith("job "):
+        return f"Background: {name.removeprefix('job ')}"
+    return KIND_NAMES.get(name, name.capitalize())

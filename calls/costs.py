@@ -1,0 +1,82 @@
+"""What a call used of each vendor, and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from sqlalchemy import BigInteger, ForeignKey, String, case, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, SafeStr, storable_text
+
+UsageKind = Literal["stt", "llm", "tts"]
+
+MAX_MODEL_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call has used of one vendor so far.
+
+    Attributes:
+        audio_ms: Of the caller's audio, heard by a recogniser.
+        input_tokens: All that a language model read, the cached ones among them.
+        cached_tokens: Those of them that it found in its cache.
+        characters: Given to a voice.
+        cost_micros: Millionths of a US dollar, at the prices of the moment.
+    """
+
+    kind: UsageKind
+    provider: str
+    model: str | None = None
+    audio_ms: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    cost_micros: int = 0
+
+
+class CallUsage(Base):
+    """The `Usage` of a call; a lower bound while it goes on."""
+
+    __tablename__ = "call_usage"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    provider: Mapped[str] = mapped_column(SafeStr(64), primary_key=True)
+    model: Mapped[str | None] = mapped_column(String(MAX_MODEL_CHARS))
+    audio_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    input_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    output_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    characters: Mapped[int] = mapped_column(BigInteger, default=0)
+    cost_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+async def record(db: AsyncSession, *, call_id: str, usages: Iterable[Usage]) -> None:
+    """Put down a call's totals in the place of earlier ones; the same again changes nothing."""
+    if db.get_bind().dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert
+    for usage in usages:
+        model = None if usage.model is None else storable_text(usage.model, max_length=MAX_MODEL_CHARS)
+        values = asdict(usage) | {"call_id": call_id, "model": model}
+        statement = insert(CallUsage).values(**values)
+        key = {"call_id", "kind", "provider"}
+        await db.execute(
+            statement.on_conflict_do_update(
+                index_elements=sorted(key), set_={name: value for name, value in values.items() if name not in key}
+            )
+        )
+
+
+async def of_call(db: AsyncSession, call_id: str) -> Sequence[CallUsage]:
+    """What a call used: first to hear, then to think, then to speak."""
+    order = case({"stt": 1, "llm": 2, "tts": 3}, value=CallUsage.kind)
+    query = select(CallUsage).where(CallUsage.call_id == call_id).order_by(order, CallUsage.provider)
+    return (await db.scalars(query)).all()

@@ -1,0 +1,227 @@
+import { Button, Progress, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { counted, heading } from "../components/format";
+import { Notice } from "../components/Notice";
+import { AdminPage } from "./AdminPage";
+import { systemQuery } from "./api";
+import { Facts } from "./Facts";
+import { number, span } from "./figures";
+import { Listed } from "./Listed";
+import { Panel } from "./Panel";
+import { Rows } from "./Rows";
+import { State, type Tone } from "./State";
+import classes from "./SystemPage.module.css";
+import type { Part, System } from "./types";
+import { When } from "./When";
+
+const REFRESH_MS = 10_000;
+const TONES: Record<Part["state"], Tone> = { ok: "good", trouble: "poor" };
+const STATES: Record<Part["state"], string> = { ok: "Well", trouble: "In trouble" };
+
+/** Whether everything the server needs is well, and how it is set up. */
+export function SystemPage() {
+  const system = useQuery({ ...systemQuery, refetchInterval: REFRESH_MS });
+  return (
+    <AdminPage title="System">
+      {system.data?.draining && (
+        <Notice title="The server is being restarted">
+          It takes no new calls, and ends when those going on are over.
+        </Notice>
+      )}
+      <Panel title="Seats">
+        <Listed query={system} what="the state of the system" height={120}>
+          {(of) => <Seats system={of} />}
+        </Listed>
+      </Panel>
+      {system.data && (
+        <>
+          <Parts parts={system.data.parts} />
+          <Configuration settings={system.data.configuration} />
+          <Versions versions={system.data.versions} />
+        </>
+      )}
+    </AdminPage>
+  );
+}
+
+function Seats({ system }: { system: System }) {
+  const { seats, seats_taken } = system;
+  const free = Math.max(0, seats - seats_taken);
+  return (
+    <div className={classes.seats}>
+      <div>
+        <Text className="figures" fz="1.5rem" fw={650} lh={1.3}>
+          {number(seats_taken)} of {number(seats)} taken
+        </Text>
+        <Progress
+          value={seats > 0 ? (seats_taken / seats) * 100 : 0}
+          size="lg"
+          mt="xs"
+          color={free === 0 ? "red" : undefined}
+          aria-label="Seats taken"
+        />
+        <Text fz="sm" c="dimmed" mt={6}>
+          {free === 0
+            ? "Whoever calls now is told that all lines are busy."
+            : `${number(free)} more can call at the same time.`}
+        </Text>
+      </div>
+      <Facts
+        facts={[
+          ["Version", system.version],
+          ["Environment", heading(system.environment)],
+          ["Process", system.node],
+          ["Running since", <When at={system.started_at} stop />],
+          ["Event loop late by", span(system.lag_ms)],
+        ]}
+      />
+    </div>
+  );
+}
+
+const isJob = ({ name }: Part) => name.startsWith("job ");
+const isWell = ({ state }: Part) => state === "ok";
+
+/** What is in trouble first; work in the background is in sight only when it is asked for or in trouble. */
+function Parts({ parts }: { parts: readonly Part[] }) {
+  const [all, setAll] = useState(false);
+  const jobs = parts.filter(isJob);
+  const shown = parts
+    .filter((part) => all || !isJob(part) || !isWell(part))
+    .sort((a, b) => Number(isWell(a)) - Number(isWell(b)));
+  const troubles = parts.filter((part) => !isWell(part)).length;
+  return (
+    <Panel
+      title="Parts"
+      about={troubles === 0 ? "Everything is well." : `${counted(troubles, "part is", "parts are")} in trouble.`}
+      flush
+      tools={
+        jobs.length > 0 && (
+          <Button variant="subtle" size="sm" h={40} px="xs" aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? "Hide" : "Show"} {counted(jobs.length, "background job")}
+          </Button>
+        )
+      }
+    >
+      <Rows label="Parts">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Part</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th visibleFrom="sm">Since</Table.Th>
+            <Table.Th visibleFrom="md">Last error</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {shown.map((part) => (
+            <PartRow key={part.name} part={part} />
+          ))}
+        </Table.Tbody>
+      </Rows>
+    </Panel>
+  );
+}
+
+function PartRow({ part }: { part: Part }) {
+  const { label, state, detail, since, last_error, last_error_at } = part;
+  return (
+    <Table.Tr>
+      <Table.Td>
+        {label}
+        {detail && (
+          <Text component="span" display="block" fz="sm" c="dimmed">
+            {detail}
+          </Text>
+        )}
+        {last_error && last_error !== detail && (
+          <Text component="span" display="block" fz="sm" hiddenFrom="md">
+            Last error: {last_error}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td>
+        <State tone={TONES[state]}>{STATES[state]}</State>
+        <Text component="span" display="block" fz="sm" c="dimmed" hiddenFrom="sm">
+          <When at={since} />
+        </Text>
+      </Table.Td>
+      <Table.Td visibleFrom="sm">
+        <When at={since} />
+      </Table.Td>
+      <Table.Td visibleFrom="md">
+        {last_error ?? "None"}
+        {last_error_at && (
+          <Text component="span" display="block" fz="sm" c="dimmed">
+            <When at={last_error_at} />
+          </Text>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** What was set stands out from what is as it comes. */
+function Configuration({ settings }: { settings: System["configuration"] }) {
+  const [all, setAll] = useState(false);
+  const set = settings.filter(({ is_default }) => !is_default);
+  const shown = all ? settings : set;
+  return (
+    <Panel
+      title="Configuration"
+      about={
+        set.length > 0
+          ? `${counted(set.length, "setting differs", "settings differ")} from the default. Secrets are masked.`
+          : "Everything is as it is by default."
+      }
+      flush
+      tools={
+        <Button variant="subtle" size="sm" h={40} px="xs" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show what differs" : `Show all ${number(settings.length)}`}
+        </Button>
+      }
+    >
+      {shown.length > 0 && (
+        <Rows label="Configuration">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Setting</Table.Th>
+              <Table.Th>Value</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {shown.map(({ name, value, is_default, description }) => (
+              <Table.Tr key={name}>
+                <Table.Td className={classes.setting}>
+                  <Text component="span" fz="sm" fw={is_default ? 400 : 600} ff="monospace">
+                    {name}
+                  </Text>
+                  <Text component="span" display="block" fz="sm" c="dimmed">
+                    {description}
+                  </Text>
+                </Table.Td>
+                <Table.Td>
+                  {value || <span className={classes.unset}>empty</span>}
+                  {all && !is_default && (
+                    <Text component="span" display="block" fz="xs" c="dimmed">
+                      Differs from the default
+                    </Text>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Rows>
+      )}
+    </Panel>
+  );
+}
+
+function Versions({ versions }: { versions: Record<string, string> }) {
+  return (
+    <Panel title="Versions">
+      <Facts facts={Object.entries(versions)} />
+    </Panel>
+  );
+}

@@ -1,0 +1,208 @@
+import { Anchor, Blockquote, Table } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { Link, useParams } from "react-router";
+
+import { ApiError } from "../../api/errors";
+import { counted, duration, heading } from "../../components/format";
+import { AdminPage } from "../AdminPage";
+import { callQuery } from "../api";
+import { Facts } from "../Facts";
+import { number, span, usd } from "../figures";
+import { Listed, NothingHere } from "../Listed";
+import { Panel } from "../Panel";
+import { Rows } from "../Rows";
+import { State, type Tone } from "../State";
+import type { CallDetail, CallEvent, Usage } from "../types";
+import { exact } from "../moment";
+import { When } from "../When";
+import { callerInWords, endInWords, kindInWords, lineInWords, OUTCOMES, toolInWords } from "../words";
+import { AnswersPanel } from "./AnswersPanel";
+import classes from "./CallPage.module.css";
+import { OUTCOME_TONES } from "./outcome";
+import { layOut } from "./timeline";
+import { TimelinePanel } from "./TimelinePanel";
+import { Transcript } from "./Transcript";
+
+const BACK = { to: "/admin/calls", label: "Calls" };
+
+/** One call, from the record. */
+export default function CallPage() {
+  const { callId = "" } = useParams();
+  const call = useQuery(callQuery(callId));
+  if (call.error instanceof ApiError && call.error.status === 404) {
+    return <AdminPage title="There is no such call" lead="Its address may be mistyped." back={BACK} />;
+  }
+  if (call.data) return <Opened call={call.data} />;
+  return (
+    <AdminPage title="Call" back={BACK}>
+      <Panel title="Call">
+        <Listed query={call} what="the call" height={400}>
+          {() => null}
+        </Listed>
+      </Panel>
+    </AdminPage>
+  );
+}
+
+function Opened({ call }: { call: CallDetail }) {
+  const [chosen, setChosen] = useState<string | null>(null);
+  const timeline = useMemo(() => layOut(call), [call]);
+  return (
+    <AdminPage title={`${callerInWords(call)} with ${call.agent_name}`} lead={exact(call.started_at)} back={BACK}>
+      <div className={classes.call}>
+        <div className={classes.main}>
+          <Panel title="Call">
+            <CallFacts call={call} />
+          </Panel>
+          <TimelinePanel timeline={timeline} chosen={chosen} choose={setChosen} />
+        </div>
+        <div className={classes.side}>
+          <Transcript
+            turns={call.turns_said}
+            start={timeline.start}
+            agent={call.agent_name}
+            live={call.state === "open"}
+            chosen={chosen}
+            choose={setChosen}
+          />
+        </div>
+        <div className={classes.rest}>
+          <AnswersPanel answers={call.answers} start={timeline.start} chosen={chosen} />
+          <ToolsPanel events={call.events} start={timeline.start} />
+          <CostPanel usage={call.usage} total={call.cost_usd} />
+          {call.rating !== null && (
+            <Panel title="Rating">
+              <strong>{call.rating} of 5</strong>
+              {call.rating_comment && (
+                <Blockquote p="sm" mt="xs" fz="md" color="gray">
+                  {call.rating_comment}
+                </Blockquote>
+              )}
+            </Panel>
+          )}
+        </div>
+      </div>
+    </AdminPage>
+  );
+}
+
+function CallFacts({ call }: { call: CallDetail }) {
+  const code = call.otp_id && (
+    <Anchor component={Link} to={`/admin/codes/${encodeURIComponent(call.otp_id)}`}>
+      {call.otp_label ?? "A code without a label"}
+    </Anchor>
+  );
+  const vendors = Object.entries(call.providers).flatMap(([kind, name]) =>
+    name ? [`${kindInWords(kind)}: ${name}`] : [],
+  );
+  return (
+    <Facts
+      facts={[
+        ["Outcome", <State tone={OUTCOME_TONES[call.outcome]}>{OUTCOMES[call.outcome]}</State>],
+        ["How it ended", endInWords(call.end_reason)],
+        ["Length", call.seconds !== null && duration(call.seconds * 1000)],
+        ["Turns", number(call.turns)],
+        ["Median answer time", call.answer_p50_ms !== null && span(call.answer_p50_ms)],
+        ["Cost", usd(call.cost_usd)],
+        ["Code", code],
+        ["Customer", call.user_name],
+        ["Began", <When at={call.started_at} stop />],
+        ["Line", lineInWords(call.channel)],
+        ["Process", call.node],
+        ["Call", call.id, true],
+        ["Runs on", vendors.join(" · "), true],
+      ]}
+    />
+  );
+}
+
+const EVENT_TONES: Record<string, Tone> = { ok: "good", refused: "fair", failed: "poor" };
+const EVENT_WORDS: Record<string, string> = { ok: "Done", refused: "Refused", failed: "Failed" };
+
+function ToolsPanel({ events, start }: { events: readonly CallEvent[]; start: number }) {
+  if (events.length === 0) return null;
+  return (
+    <Panel title="Tools" about={counted(events.length, "use")} flush>
+      <Rows label="Tools">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>At</Table.Th>
+            <Table.Th>Tool</Table.Th>
+            <Table.Th>Outcome</Table.Th>
+            <Table.Th data-right>Took</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {events.map(({ seq, at, name, outcome, took_ms }) => (
+            <Table.Tr key={seq}>
+              <Table.Td>{duration(Date.parse(at) - start)}</Table.Td>
+              <Table.Td>{toolInWords(name)}</Table.Td>
+              <Table.Td>
+                {outcome && (
+                  <State tone={EVENT_TONES[outcome] ?? "none"}>{EVENT_WORDS[outcome] ?? heading(outcome)}</State>
+                )}
+              </Table.Td>
+              <Table.Td data-right>{took_ms === null ? "–" : span(took_ms)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Rows>
+    </Panel>
+  );
+}
+
+function CostPanel({ usage, total }: { usage: readonly Usage[]; total: number }) {
+  return (
+    <Panel title="Cost by vendor" flush>
+      {usage.length === 0 ? (
+        <NothingHere title="Nothing has been charged">Vendors are listed here once they were used.</NothingHere>
+      ) : (
+        <Rows label="Cost by vendor">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Vendor</Table.Th>
+              <Table.Th>For</Table.Th>
+              <Table.Th visibleFrom="xs">How much</Table.Th>
+              <Table.Th data-right>Cost</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {usage.map((each) => (
+              <Table.Tr key={`${each.kind} ${each.provider}`}>
+                <Table.Td>{[each.provider, each.model].filter(Boolean).join(" · ")}</Table.Td>
+                <Table.Td>{kindInWords(each.kind)}</Table.Td>
+                <Table.Td visibleFrom="xs">{amountOf(each)}</Table.Td>
+                <Table.Td data-right>{usd(each.cost_usd)}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+          <Table.Tfoot>
+            <Table.Tr>
+              <Table.Th colSpan={2} scope="row">
+                Together
+              </Table.Th>
+              <Table.Td visibleFrom="xs" />
+              <Table.Td data-right fw={650}>
+                {usd(total)}
+              </Table.Td>
+            </Table.Tr>
+          </Table.Tfoot>
+        </Rows>
+      )}
+    </Panel>
+  );
+}
+
+/** How much of a vendor's service was used, in what it is sold by. */
+function amountOf({ audio_seconds, input_tokens, cached_tokens, output_tokens, characters }: Usage): string {
+  return [
+    audio_seconds > 0 && `${duration(audio_seconds * 1000)} of sound`,
+    input_tokens > 0 &&
+      `${counted(input_tokens, "token")} in${cached_tokens > 0 ? `, ${number(cached_tokens)} of them cached` : ""}`,
+    output_tokens > 0 && `${number(output_tokens)} out`,
+    characters > 0 && counted(characters, "character"),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}

@@ -1,0 +1,73 @@
+/** What the record's names are called on the operator's pages. */
+import { heading } from "../components/format";
+import type { CodeState, Outcome, Stage } from "./types";
+
+const ENDS: Record<string, string> = {
+  hung_up: "The caller hung up",
+  agent_ended: "The agent said goodbye",
+  silence: "Nobody spoke for a while",
+  too_long: "It reached the longest length",
+  drained: "The server was being restarted",
+  abuse: "The page sent what the server does not take",
+  vanished: "The caller's line was lost",
+  stuck: "The agent had stopped answering",
+  never_connected: "The line was never made",
+  failed: "A fault on our side",
+  failed_to_start: "It could not be started",
+  server_lost: "The server was lost",
+};
+
+/** Why a call ended. */
+export function endInWords(reason: string | null): string {
+  return reason === null ? "" : (ENDS[reason] ?? heading(reason));
+}
+
+export const OUTCOMES: Record<Outcome, string> = {
+  live: "Live",
+  completed: "Completed",
+  failed: "Failed",
+  not_connected: "Not connected",
+};
+
+export const CODE_STATES: Record<CodeState, string> = {
+  active: "Active",
+  used_up: "Used up",
+  expired: "Expired",
+  disabled: "Disabled",
+};
+
+/** What an answer's time goes into, in the order in which it happens. */
+export const STAGE_WORDS: Record<Stage, string> = {
+  endpointing: "End of speech",
+  transcription: "Transcription",
+  turn: "Turn decision",
+  llm: "Language model",
+  tool: "Tools",
+  sentence: "First sentence",
+  tts: "Voice",
+  output: "Sending",
+  other: "Other",
+};
+
+export const stageInWords = (key: string): string | undefined => (STAGE_WORDS as Record<string, string>)[key];
+
+const LINES: Record<string, string> = { webrtc: "Browser (WebRTC)", socket: "WebSocket", phone: "Telephone" };
+
+/** What carried the sound. */
+export const lineInWords = (channel: string) => LINES[channel] ?? heading(channel);
+
+const KINDS: Record<string, string> = { stt: "Speech to text", llm: "Language model", tts: "Voice" };
+
+export const kindInWords = (kind: string) => KINDS[kind] ?? heading(kind);
+
+/** Who called, by the name the operator knows them by. */
+export function callerInWords(call: {
+  otp_id?: string | null;
+  otp_label?: string | null;
+  user_name?: string | null;
+}): string {
+  return call.user_name ?? call.otp_label ?? (call.otp_id === null ? "A customer" : "A code without a label");
+}
+
+/** "get_balance" as "Get balance". */
+export const toolInWords = heading;
