@@ -44,7 +44,8 @@ def wants(rupees: int) -> Calls:
 
 def obliging(body: dict[str, Any]) -> Turn:
     """Sends what it is asked to send, and says "All right" to everything else."""
-    last = str(body["messages"][-1]["content"])
+    # On a busy machine, what the agent had said when it was interrupted is written down behind the words that did it.
+    last = str(next(turn["content"] for turn in reversed(body["messages"]) if turn["role"] != "assistant"))
     asked = re.fullmatch(r"send (.+) rupees? to ravi", last)
     rupees = hear_number(asked[1]) if asked else None
     return wants(rupees) if rupees else Says(["All right."])
