@@ -117,6 +117,8 @@ class Call:
         """
         choices: dict[Kind, str] = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
         async with parts.db.transaction() as db:
+            # Once more, here: the code may have been withdrawn since the request was let in.
+            await standing.check(db, owner, now=utc_now())
             customer_id = await agent.admit(db, owner, utc_now())
             await call_log.open_call(
                 db,
@@ -410,7 +412,7 @@ class Call:
     async def _write_end(self, at: datetime) -> None:
         async with self._parts.db.transaction() as db:
             await call_log.close_call(db, call_id=self.id, reason=self._reason or "failed", at=at)
-            await usage.return_unserved(db, call_id=self.id, now=at)
+            await usage.return_unserved(db, call_ids=[self.id], now=at)
 
     async def _close_row_later(self, at: datetime) -> None:
         for pause_s in CLOSE_RETRIES_S:

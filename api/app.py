@@ -86,9 +86,9 @@ def create_app(settings: Settings) -> FastAPI:
         await guard(settings)
         async with db.transaction() as session:
             orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
-            await usage.return_lost(session, now=utc_now())
+            await usage.return_unserved(session, call_ids=orphans, now=utc_now())
         if orphans:
-            logger.warning("Closed {} calls that a crash had left open", orphans)
+            logger.warning("Closed {} calls that a crash had left open", len(orphans))
         warm_vad()
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")

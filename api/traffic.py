@@ -220,7 +220,7 @@ class OverviewIn(BaseModel):
 async def usage_history(
     app: App,
     limit: Annotated[int, Query(ge=1, le=MAX_HISTORY)] = 100,
-    before: Moment | None = None,
+    before: Annotated[Id | None, Query(description="The last access seen: what is older than it")] = None,
     agent_type: Annotated[str | None, Query(max_length=64)] = None,
     otp_id: Annotated[Id | None, Query()] = None,
 ) -> list[UsageOut]:

@@ -169,28 +169,25 @@ async def close_call(db: AsyncSession, *, call_id: str, reason: str, at: datetim
     return closed is not None
 
 
-async def sweep_orphans(db: AsyncSession, *, at: datetime, node: str = "") -> int:
-    """Close calls that a process named `node` left open when it died; how many there were."""
+async def sweep_orphans(db: AsyncSession, *, at: datetime, node: str = "") -> list[str]:
+    """Close calls that a process named `node` left open when it died; which."""
+    return await _sweep(db, CallRecord.node == node, at=at)
+
+
+async def sweep_forgotten(db: AsyncSession, *, at: datetime, longest: timedelta) -> list[str]:
+    """Close calls that have been open for longer than any call may be: their process never came back; which."""
+    return await _sweep(db, CallRecord.started_at < at - longest, at=at)
+
+
+async def _sweep(db: AsyncSession, which: ColumnElement[bool], *, at: datetime) -> list[str]:
     swept = await db.scalars(
         update(CallRecord)
-        .where(CallRecord.state == CallState.OPEN, CallRecord.node == node)
+        .where(CallRecord.state == CallState.OPEN, which)
         .values(state=CallState.CLOSED, end_reason="server_lost", ended_at=at)
         .returning(CallRecord.id)
         .execution_options(synchronize_session=False)
     )
-    return len(swept.all())
-
-
-async def sweep_forgotten(db: AsyncSession, *, at: datetime, longest: timedelta) -> int:
-    """Close calls that have been open for longer than any call may be: their process never came back; how many."""
-    swept = await db.scalars(
-        update(CallRecord)
-        .where(CallRecord.state == CallState.OPEN, CallRecord.started_at < at - longest)
-        .values(state=CallState.CLOSED, end_reason="server_lost", ended_at=at)
-        .returning(CallRecord.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(swept.all())
+    return list(swept)
 
 
 async def get(db: AsyncSession, call_id: str) -> CallRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from calls.log import FAILED, CallRecord, CallState
 from calls.transcript import TurnRow
 from core.clock import utc_now
 from core.db import Base, SafeStr, UtcDateTime
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from identity import otp
 
@@ -133,14 +133,21 @@ async def history(
     db: AsyncSession,
     *,
     limit: int,
-    before: datetime | None = None,
+    before: str | None = None,
     agent_type: str | None = None,
     otp_id: str | None = None,
 ) -> list[tuple[AccessRecord, CallRecord | None]]:
-    """Accesses, the newest first, with the calls that took them."""
+    """Accesses, the newest first, with the calls that took them; only what is older than the access `before`.
+
+    Raises: NotFound if there is no such access.
+    """
     query = select(AccessRecord, CallRecord).outerjoin(CallRecord, CallRecord.id == AccessRecord.call_id)
     if before is not None:
-        query = query.where(AccessRecord.at < before)
+        last = await db.get(AccessRecord, before)
+        if last is None:
+            raise NotFound("There is no such access.")
+        same_moment = and_(AccessRecord.at == last.at, AccessRecord.id < last.id)
+        query = query.where(or_(AccessRecord.at < last.at, same_moment))
     if agent_type is not None:
         query = query.where(AccessRecord.agent_type == agent_type)
     if otp_id is not None:
@@ -149,26 +156,16 @@ async def history(
     return [(access, call) for access, call in await db.execute(query)]
 
 
-async def return_lost(db: AsyncSession, *, now: datetime) -> int:
-    """Give back the uses of calls that a crash ended before they had served the caller; how many."""
-    lost = await db.scalars(
-        select(AccessRecord.call_id)
-        .join(CallRecord, CallRecord.id == AccessRecord.call_id)
-        .where(AccessRecord.returned_at.is_(None), CallRecord.end_reason == "server_lost", _UNSERVED)
-    )
-    return sum([await return_access(db, call_id=call_id, now=now) for call_id in lost.all() if call_id])
-
-
-async def return_unserved(db: AsyncSession, *, call_id: str, now: datetime) -> bool:
-    """Give the use of a closed call back if it was no use: whether it was.
+async def return_unserved(db: AsyncSession, *, call_ids: Sequence[str], now: datetime) -> int:
+    """Give the uses of closed calls back that were no use; how many.
 
     Either the call never connected, whoever is to blame, or it failed through our fault before the agent had said a
     word.
     """
-    unserved = await db.scalar(
-        select(CallRecord.id).where(CallRecord.id == call_id, CallRecord.state == CallState.CLOSED, _UNSERVED)
+    unserved = await db.scalars(
+        select(CallRecord.id).where(CallRecord.id.in_(call_ids), CallRecord.state == CallState.CLOSED, _UNSERVED)
     )
-    return unserved is not None and await return_access(db, call_id=call_id, now=now)
+    return sum([await return_access(db, call_id=call_id, now=now) for call_id in unserved.all()])
 
 
 async def return_access(db: AsyncSession, *, call_id: str, now: datetime | None = None) -> bool:

@@ -52,7 +52,8 @@ class LoginLimits:
 
     A right code or password costs nothing. Attempts from one address are let in one after the other, so that many at
     once get no more guesses than one by one. When the budget from everywhere is spent, attempts are let in at a pace,
-    each address in its turn: a storm of guesses gains nothing more, and who knows their code only waits.
+    each address (one /48 in IPv6, which is what one subscriber may hold) in its turn: a storm of guesses gains nothing
+    more, and who knows their code only waits.
 
     Args:
         per_address: Windows of failures from one address; with longer ones the wait grows.
@@ -109,7 +110,7 @@ class LoginLimits:
                     if await self._spend(limit, door):
                         refunds.push_async_callback(self._refund, limit, door)
                     else:
-                        await self._turns[door].take(origin)
+                        await self._turns[door].take(network_of(address, v6_bits=48))
                 try:
                     yield
                 except Unauthorized:
@@ -220,8 +221,8 @@ class Rates:
         return within, Allowance(rate.amount, stats.remaining, math.ceil(stats.reset_time))
 
 
-def network_of(address: str) -> str:
-    """What counts as one origin: an IPv4 address, an IPv6 /64, or the text itself where it is neither."""
+def network_of(address: str, *, v6_bits: int = 64) -> str:
+    """What counts as one origin: an IPv4 address, an IPv6 network, or the text itself where it is neither."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -229,7 +230,7 @@ def network_of(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
+        return str(ipaddress.ip_network((parsed, v6_bits), strict=False))
     return str(parsed)
 
 

@@ -279,12 +279,22 @@ async def ensure_admin(db: AsyncSession, settings: Settings, *, now: datetime | 
     return FirstAdmin(admin.username, None if configured else fallback)
 
 
+_PUBLISHED: dict[str, bool] = {}
+"""Whether a password hash is of the published password: trying takes long, and the verdict never changes."""
+
+
 async def has_published_password(db: AsyncSession) -> bool:
     """Whether an administrator who can log in still has the published development password."""
     admins = select(User.password_hash).where(User.role == UserRole.ADMIN, User.disabled_at.is_(None))
     hashes = (await db.scalars(admins)).all()
     await db.close()
-    return any([await password_matches(password_hash, DEV_ADMIN_PASSWORD) for password_hash in hashes])
+    verdicts: dict[str, bool] = {}
+    for password_hash in hashes:
+        known = _PUBLISHED.get(password_hash)
+        verdicts[password_hash] = await password_matches(password_hash, DEV_ADMIN_PASSWORD) if known is None else known
+    _PUBLISHED.clear()
+    _PUBLISHED.update(verdicts)
+    return any(verdicts.values())
 
 
 async def _by_login(db: AsyncSession, login: str) -> User | None:

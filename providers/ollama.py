@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from loguru import logger
 
@@ -42,7 +43,7 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
         return Readiness(False, "OLLAMA_MODEL is not set")
     if settings.llm_provider != "ollama":
         return Readiness(False, "LLM_PROVIDER is not ollama")
-    return Readiness(True, f"{_model(settings)} at {_base_url(settings)}")
+    return Readiness(True, f"{_model(settings)} at {_place(settings)}")
 
 
 def llm(settings: Settings, brief: Brief) -> LLMService:
@@ -72,7 +73,7 @@ async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: AR
             )
         except OpenAIError as error:
             # Calls can be taken all the same: Ollama may be started later.
-            logger.warning("Ollama at {} is not ready: {}", _base_url(settings), error)
+            logger.warning("Ollama at {} is not ready: {}", _place(settings), error)
 
 
 def _model(settings: Settings) -> str:
@@ -82,6 +83,12 @@ def _model(settings: Settings) -> str:
 def _base_url(settings: Settings) -> str:
     url = settings.ollama_base_url.rstrip("/")
     return url if url.endswith("/v1") else f"{url}/v1"
+
+
+def _place(settings: Settings) -> str:
+    """Its address for people to read, without the name and password that may stand in it."""
+    url = urlsplit(_base_url(settings))
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
 
 @cache

@@ -13,7 +13,9 @@ from loguru import logger
 from sqlalchemy import delete, func, select
 
 from agent import scribe as scribes
+from agent.call import Call, Parts
 from agent.scribe import MAX_WAITING, Scribe
+from api import traffic
 from calls import answers, costs, events, log, transcript, usage
 from calls.answers import Answer, Timing, bucket_of
 from calls.costs import CallUsage, Usage
@@ -21,10 +23,19 @@ from calls.events import CallEvent, Event
 from calls.log import CallRecord
 from calls.transcript import Turn, TurnRow
 from calls.usage import OUR_FAULT
+from core.clock import utc_now
 from core.db import LOCK_WAIT_S, Database, migrate
+from core.errors import Unauthorized
+from core.settings import Settings
 from identity import otp
 from identity.actor import SYSTEM
+from pipelines.banking import AGENT
+from pipelines.base import Means
+from pipelines.smart_turn import SmartTurnModel
+from tests.integration.operators import ADMIN, client, get
+from tests.lines import Pigeon
 
+SECRET = "a secret of at least thirty-two bytes"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GREETING = Timing(NOW, {"tts": 90, "output": 10}, greeting=True)
 ANSWER = Timing(NOW + timedelta(seconds=5), {"endpointing": 200, "llm": 310, "tts": 80, "other": 7})
@@ -231,9 +242,7 @@ async def test_a_busy_database_is_asked_again(tmp_path: Path) -> None:
 async def taken_up(database: Database, *, connected: bool, reason: str) -> tuple[str, str]:
     """A call that took the one use of a code, and ended; the ids of code and call."""
     async with database.transaction() as db:
-        (code,) = await otp.issue(
-            db, secret="a secret of at least thirty-two bytes", fmt="digits6", actor=SYSTEM, max_uses=1, now=NOW
-        )
+        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", actor=SYSTEM, max_uses=1, now=NOW)
         await usage.grant_access(db, otp_id=code.id, agent_type="banking", now=NOW)
     await open_call(database, otp_id=code.id)
     async with database.transaction() as db:
@@ -243,6 +252,36 @@ async def taken_up(database: Database, *, connected: bool, reason: str) -> tuple
         if reason != "open":
             await log.close_call(db, call_id="call_1", reason=reason, at=NOW)
     return code.id, "call_1"
+
+
+async def test_a_code_withdrawn_since_it_was_looked_at_opens_no_call(database: Database) -> None:
+    async with database.transaction() as db:
+        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", actor=SYSTEM, max_uses=1)
+        await usage.grant_access(db, otp_id=code.id, agent_type="banking", now=utc_now())
+        await otp.remove(db, otp_id=code.id, actor=SYSTEM, now=utc_now())
+    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
+    parts = Parts(Means(settings, SECRET, Pigeon()), database, SmartTurnModel(own_process=False), "node")
+    owner = replace(ADMIN, subject=code.id, role="otp")
+    with pytest.raises(Unauthorized):
+        await Call.register(parts, call_id="call_1", agent=AGENT, owner=owner)
+    async with database.reading() as db:
+        assert await log.open_calls(db, limit=10) == []
+
+
+async def test_the_history_of_uses_goes_on_behind_the_last_one_seen(database: Database) -> None:
+    """Also where many were counted in one moment."""
+    async with database.transaction() as db:
+        (code,) = await otp.issue(db, secret=SECRET, fmt="digits6", actor=SYSTEM, max_uses=9)
+        for n in range(7):
+            await usage.grant_access(db, otp_id=code.id, agent_type="banking", now=NOW + timedelta(seconds=n // 4))
+    async with client(database, traffic.agents) as http:
+        whole = [each["id"] for each in await get(http, "/api/agents/usage")]
+        assert len(whole) == 7
+        pages = [await get(http, "/api/agents/usage", limit=3)]
+        while pages[-1]:
+            pages.append(await get(http, "/api/agents/usage", limit=3, before=pages[-1][-1]["id"]))
+        assert [each["id"] for page in pages for each in page] == whole
+        assert (await http.get("/api/agents/usage", params={"before": "acc_none"})).status_code == 404
 
 
 async def uses_left(database: Database, otp_id: str) -> int:
@@ -269,8 +308,8 @@ async def test_a_use_comes_back_if_the_agent_never_spoke_and_it_was_our_fault(
     otp_id, call_id = await taken_up(database, connected=connected, reason=reason)
     for first_time in (True, False):
         async with database.transaction() as db:
-            returned = await usage.return_unserved(db, call_id=call_id, now=NOW)
-        assert returned is (comes_back and first_time)
+            returned = await usage.return_unserved(db, call_ids=[call_id], now=NOW)
+        assert returned == int(comes_back and first_time)
     assert await uses_left(database, otp_id) == int(comes_back)
 
 
@@ -284,8 +323,7 @@ async def test_a_use_stays_used_once_the_agent_has_said_a_word(database: Databas
         else:
             await answers.append(db, call_id=call_id, timings=[GREETING])
     async with database.transaction() as db:
-        assert not await usage.return_unserved(db, call_id=call_id, now=NOW)
-        assert await usage.return_lost(db, now=NOW) == 0
+        assert await usage.return_unserved(db, call_ids=[call_id], now=NOW) == 0
     assert await uses_left(database, otp_id) == 0
 
 
@@ -293,8 +331,8 @@ async def test_after_a_crash_the_uses_of_mute_calls_come_back_once(database: Dat
     otp_id, call_id = await taken_up(database, connected=True, reason="open")
     async with database.transaction() as db:
         await transcript.append(db, call_id=call_id, turns=[Turn("user", "Hello?", NOW)])
-        assert await log.sweep_orphans(db, at=NOW) == 1
-        assert await usage.return_lost(db, now=NOW) == 1
-        assert await usage.return_lost(db, now=NOW) == 0
+        assert (swept := await log.sweep_orphans(db, at=NOW)) == [call_id]
+        assert await usage.return_unserved(db, call_ids=swept, now=NOW) == 1
+        assert await usage.return_unserved(db, call_ids=swept, now=NOW) == 0
         assert (await db.scalars(select(TurnRow.text))).all() == ["Hello?"]
     assert await uses_left(database, otp_id) == 1

@@ -90,8 +90,8 @@ async def test_a_restart_closes_what_its_process_left_open_and_nothing_else(data
     await open_call(database, "others", node="b")
     async with database.transaction() as db:
         await log.close_call(db, call_id="closed", reason="caller_left", at=NOW)
-        assert await log.sweep_orphans(db, node="a", at=NOW) == 2
-        assert await log.sweep_orphans(db, node="a", at=NOW) == 0
+        assert sorted(await log.sweep_orphans(db, node="a", at=NOW)) == ["mine_1", "mine_2"]
+        assert await log.sweep_orphans(db, node="a", at=NOW) == []
     async with database.reading() as db:
         found = {id_: (await log.get(db, id_)).end_reason for id_ in ("mine_1", "mine_2", "closed", "others")}
     assert found == {"mine_1": "server_lost", "mine_2": "server_lost", "closed": "caller_left", "others": None}
@@ -145,7 +145,7 @@ async def test_a_call_nobody_will_close_is_closed_when_it_is_older_than_any_call
     await open_call(database, "call_new", at=NOW + timedelta(hours=1))
     async with database.transaction() as db:
         swept = await log.sweep_forgotten(db, at=NOW + timedelta(hours=1, minutes=31), longest=timedelta(minutes=90))
-    assert swept == 1
+    assert swept == ["call_old"]
     async with database.reading() as db:
         assert [row.id for row in await log.open_calls(db, limit=10)] == ["call_new"]
         assert (await log.get(db, "call_old")).end_reason == "server_lost"

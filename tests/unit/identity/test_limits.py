@@ -251,3 +251,15 @@ async def test_a_rate_says_what_is_left_until_nothing_is() -> None:
 )
 def test_what_counts_as_one_origin(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+async def test_one_ipv6_subscriber_has_one_place_in_the_line() -> None:
+    limits = LoginLimits(overall=[RateLimitItemPerMinute(1)], paces_s={"otp": 60.0})
+    await fail(limits)
+    await succeed(limits, address="2001:db8:1:1::1")  # the first turn
+    waits = []
+    for n in range(1, 5):
+        with pytest.raises(TooManyAttempts) as caught:
+            await succeed(limits, address=f"2001:db8:2:{n}::1")
+        waits.append(caught.value.retry_after_s)
+    assert waits == [60, 60, 60, 60]

@@ -4015,6 +4015,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
+                /** @description The last access seen: what is older than it */
                 before?: string | null;
                 agent_type?: string | null;
                 otp_id?: string | null;
