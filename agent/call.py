@@ -135,8 +135,8 @@ class Call:
                 llm=choices["llm"],
                 tts=choices["tts"],
             )
-            if owner.role == "otp":
-                await usage.claim_access(db, otp_id=owner.subject, agent_type=agent.id, call_id=call_id)
+            by = {"otp_id": owner.subject} if owner.role == "otp" else {"user_id": owner.subject}
+            await usage.claim_access(db, agent_type=agent.id, call_id=call_id, now=utc_now(), **by)
         return cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id, providers=choices)
 
     async def prepare(self, offer_sdp: str) -> None:

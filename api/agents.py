@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from api.deps import App, Caller, Shared, Who
+from api.limited import Limited
 from calls import usage
 from core.clock import utc_now
 from pipelines import catalog as agent_types
@@ -63,7 +64,7 @@ async def agent_config(agent_id: str, app: App, _who: Who) -> AgentConfigOut:
     )
 
 
-@router.post("/access")
+@router.post("/access", dependencies=[Depends(Limited("120/minute"))])
 async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     """Count one use of the code; a call of that type may then be started."""
     agent = agent_types.load(body.agent_type)

@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await guard(settings)
         async with db.transaction() as session:
-            orphans = await call_log.sweep_orphans(session, node=node, at=utc_now())
+            orphans = await call_log.sweep_orphans(session, node=node)
             await usage.return_unserved(session, call_ids=orphans, now=utc_now())
         if orphans:
             logger.warning("Closed {} calls that a crash had left open", len(orphans))
@@ -120,7 +120,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.ticker = ticker
     errors.install(app)
     _mount(app)
-    if settings.cors_origins:
+    app.add_middleware(
+        Edge,
+        tls=settings.url.startswith("https://"),
+        origins=settings.cors_origins,
+        quiet=("/health", "/liveness", "/readiness"),
+    )
+    if settings.cors_origins:  # Around the edge, so that its refusals too can be read from other sites.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
@@ -128,12 +134,6 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
             expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID", otps.TOTAL_HEADER, *RATE_HEADERS],
         )
-    app.add_middleware(
-        Edge,
-        tls=settings.url.startswith("https://"),
-        origins=settings.cors_origins,
-        quiet=("/health", "/liveness", "/readiness"),
-    )
     return app
 
 

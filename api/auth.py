@@ -18,7 +18,7 @@ from api.limited import Limited
 from core import webhooks
 from core.clock import utc_now
 from core.errors import Forbidden, NotFound, Unauthorized
-from core.settings import DEV_ADMIN_PASSWORD
+from core.settings import DEV_ADMIN_PASSWORD, is_loopback
 from core.tasks import spawn
 from identity import audit, mfa, otp, sessions, users
 from identity.actor import Actor
@@ -180,7 +180,7 @@ async def admin_credentials(request: Request) -> AdminLoginIn:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         problem = {"type": "json_invalid", "loc": ("body",), "msg": "The body is not JSON"}
         raise RequestValidationError([problem]) from None
 
@@ -304,8 +304,10 @@ async def change_password(
             user = await users.get(db, claims.subject)
         password_hash = await users.new_password(user, current=body.current_password, new=body.new_password)
     async with app.db.transaction() as db:
+        now = utc_now()
         await users.set_password(db, user=user, password_hash=password_hash)
-        _note(db, actor_of(request, user.id, user.role), "password.changed", user.id, utc_now())
+        await sessions.revoke_all(db, subject=user.id, now=now)
+        _note(db, actor_of(request, user.id, user.role), "password.changed", user.id, now)
     _forget(response)
     return MessageOut(message="Password changed successfully")
 
@@ -339,7 +341,12 @@ async def _login(
     password: str,
     role: UserRole | None,
 ) -> TokensOut | ChallengeOut:
-    direct = app.settings.loopback and not app.settings.public_url and "x-forwarded-for" not in request.headers
+    direct = (
+        app.settings.loopback
+        and not app.settings.public_url
+        and "x-forwarded-for" not in request.headers
+        and is_loopback(request.url.hostname or "")  # no name of somebody else's that leads to this machine
+    )
     if password == DEV_ADMIN_PASSWORD and not direct:
         raise Forbidden("The development password works only on the machine the server runs on; set ADMIN_PASSWORD")
     async with password_attempt(app, request, address, account=login), app.db.reading() as db:

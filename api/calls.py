@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
@@ -106,7 +106,7 @@ class CodeOut(BaseModel):
 class RatingIn(BaseModel):
     """What the caller thinks of the call."""
 
-    rating: int = Field(ge=1, le=5)
+    rating: int = Field(ge=1, le=5, strict=True)
     comment: str | None = Field(None, max_length=500)
 
 
@@ -116,7 +116,7 @@ class StatusOut(BaseModel):
     status: str = "success"
 
 
-@router.post("/start")
+@router.post("/start", dependencies=[Depends(Limited("120/minute"))])
 async def start(app: App, caller: Caller, body: StartIn | None = None) -> StartOut:
     """Promise a call; the offer goes to `/sessions/{sessionId}/api/offer`."""
     session = app.switchboard.promise(caller, _agent_type((body and body.body) or {}))
@@ -156,12 +156,24 @@ async def cancel_code(session_id: str, app: App, caller: Caller) -> CodeOut:
 @router.post("/api/offer")
 async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
     """Start a call without `/start`; `request_data` may name the agent."""
+    data = body.request_data or {}
+    inner = data.get("body")
+    return await _direct_offer(app, caller, body, inner if isinstance(inner, dict) else data)
+
+
+@router.post("/api/voice-agents/stream")
+async def stream_offer(
+    body: OfferIn, app: App, caller: Caller, agent_type: Annotated[str, Query(max_length=64)] = DEFAULT_AGENT
+) -> AnswerOut:
+    """Start a call with the agent the address names."""
+    return await _direct_offer(app, caller, body, {"agent_type": agent_type})
+
+
+async def _direct_offer(app: Shared, caller: Caller, body: OfferIn, data: dict[str, Any]) -> AnswerOut:
     if body.pc_id:
         session_id = app.switchboard.session_of_peer(body.pc_id, caller)
     else:
-        data = body.request_data or {}
-        inner = data.get("body")
-        session_id = app.switchboard.promise(caller, _agent_type(inner if isinstance(inner, dict) else data)).id
+        session_id = app.switchboard.promise(caller, _agent_type(data)).id
     try:
         return await _offer(app, caller, session_id, body)
     except AppError:
@@ -170,6 +182,7 @@ async def direct_offer(body: OfferIn, app: App, caller: Caller) -> AnswerOut:
         raise
 
 
+@router.patch("/api/voice-agents/stream", operation_id="stream_candidates")
 @router.patch("/api/offer")
 async def direct_candidates(body: CandidatesIn, app: App, caller: Caller) -> StatusOut:
     """Add ICE candidates to a call started without `/start`."""

@@ -18,6 +18,7 @@ from core.ids import new_id
 
 MAX_BODY = 64 * 1024
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -31,7 +32,7 @@ class Edge:
     Args:
         app: The application.
         tls: Whether people reach it over https, for Strict-Transport-Security.
-        origins: Other sites whose pages may open WebSockets here; the page's own always may.
+        origins: Other sites whose pages may open WebSockets and change things here; the page's own always may.
         quiet: Paths that are not logged at INFO (probes).
     """
 
@@ -83,7 +84,10 @@ class Edge:
         try:
             length = headers.get("content-length", "0")
             too_large = length.isdigit() and int(length) > MAX_BODY
-            if not too_large:
+            if not too_large and self._forged(scope["method"], headers):
+                refusal = AppError("This site may not act for you here", code="cross_site", status=403)
+                await error_response(refusal)(scope, receive, stamped_send)
+            elif not too_large:
                 await self._app(scope, capped_receive, stamped_send)
         except TooLarge:
             pass
@@ -104,6 +108,18 @@ class Edge:
             logger.log(
                 level, "{} {} {} {:.0f} ms {}", scope["method"], _printable(scope["path"]), status, took_ms, request_id
             )
+
+    def _forged(self, method: str, headers: Headers) -> bool:
+        """Whether another site's page has a browser change something with its cookies.
+
+        `SameSite` counts every port of a host, and its sub-domains, as one site; `Sec-Fetch-Site` does not.
+        """
+        if method in _SAFE or "cookie" not in headers or "authorization" in headers:
+            return False
+        site = headers.get("sec-fetch-site")
+        if site is None:
+            return not self._may_open(headers)
+        return site not in ("same-origin", "none") and headers.get("origin", "").lower() not in self._origins
 
     def _may_open(self, headers: Headers) -> bool:
         origin = headers.get("origin")

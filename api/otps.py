@@ -24,15 +24,15 @@ MAX_LIFE_MINUTES = 10 * 366 * 24 * 60
 
 router = APIRouter(prefix="/api/otps", tags=["codes"], dependencies=[Depends(admin), OPERATOR])
 
-Uses = Annotated[int, Field(ge=0, le=MAX_USES)]
+Uses = Annotated[int, Field(ge=0, le=MAX_USES, strict=True)]
 Label = Annotated[str, Field(max_length=120)]
 
 
 class CodesIn(BaseModel):
     """New codes."""
 
-    count: int = Field(1, ge=1, le=MAX_COUNT)
-    max_uses: int = Field(5, ge=1, le=MAX_USES, description="Calls each is good for")
+    count: int = Field(1, ge=1, le=MAX_COUNT, strict=True)
+    max_uses: int = Field(5, ge=1, le=MAX_USES, strict=True, description="Calls each is good for")
     expires_in_minutes: int | None = Field(None, ge=1, le=MAX_LIFE_MINUTES, description="Null: they do not expire")
     label: Label | None = Field(None, description="What they are for")
 

@@ -1,4 +1,4 @@
-"""The web pages: built files from `web/dist`, and one index for every route of the single-page application."""
+"""The web pages: built files from `web/dist`, pages of their own, and one index for every other route."""
 
 from __future__ import annotations
 
@@ -55,10 +55,11 @@ async def page(path: str, request: Request) -> Response:
     if path.split("/", 1)[0] in _API:
         raise NotFound("There is nothing at this address")
     file = _file(DIST, path)
-    if file is not None and file.name != "index.html":
+    if file is not None and file.suffix != ".html":
         return FileResponse(file, headers={"Cache-Control": "public, max-age=3600"})
-    index = DIST / "index.html"
-    if not index.is_file():
+    # The reference of the HTTP interface has pages beside the application's (`/docs`, `/redoc`).
+    document = _file(DIST, f"{path.rstrip('/')}.html") or DIST / "index.html"
+    if not document.is_file():
         return HTMLResponse("<p>The pages are not built yet. Run <code>make web</code>.</p>", status_code=503)
-    html = index.read_text(encoding="utf-8").replace(NONCE, request.state.csp_nonce)
+    html = document.read_text(encoding="utf-8").replace(NONCE, request.state.csp_nonce)
     return HTMLResponse(html)

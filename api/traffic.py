@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.bank.schemas import Moment
 from api.deps import App, admin
 from api.limited import OPERATOR
-from api.paging import Id
+from api.paging import Id, PageOut, Paging
 from calls import log as call_log
 from calls import summary, traffic, usage
 from calls.log import Outcome, Wanted
@@ -203,11 +203,38 @@ class OverviewOut(BaseModel):
     failures: list[FailureOut] = Field(description="The newest")
 
 
+class UsageWanted(Paging):
+    """Whose calls, of which time."""
+
+    since: Moment | None = Field(None, alias="from", description="Null: all there are")
+    until: Moment | None = Field(None, alias="to", description="Null: up to now")
+    agent_type: AgentType | None = None
+    otp_id: Id | None = None
+
+
+class UsageSumOut(BaseModel):
+    """What one caller used of one agent."""
+
+    otp_id: str | None
+    otp_label: str | None
+    user_id: str | None
+    user_name: str | None
+    agent_type: str
+    calls: int
+    minutes: float
+    heard_seconds: float = Field(description="What speech recognition listened to")
+    input_tokens: int = Field(description="The cached ones included")
+    cached_tokens: int
+    output_tokens: int
+    characters: int = Field(description="Of speech that was synthesised")
+    cost_usd: float
+
+
 class OverviewIn(BaseModel):
     """Which time."""
 
     since: Moment | None = Field(None, alias="from", description="Null: a day before the end")
-    until: Moment | None = Field(None, alias="to", description="Null: now")
+    until: Moment | None = Field(None, alias="to", description="Moved on to a quarter hour. Null: now")
     bucket_minutes: int = Field(60, ge=15, le=31 * DAY_MINUTES, multiple_of=15)
     utc_offset_minutes: Offset = Field(0, description=OFFSET)
     agent_type: AgentType | None = None
@@ -285,6 +312,40 @@ async def agents_traffic(
     ]
 
 
+@router.get("/usage")
+async def usage_sums(app: App, wanted: Annotated[UsageWanted, Query()]) -> PageOut[UsageSumOut]:
+    """Calls, minutes, vendors' work and cost per code or user and per agent, the most calls first.
+
+    With `from` and `to` it is that of a day.
+    """
+    calls = Wanted(since=wanted.since, until=wanted.until, agent_type=wanted.agent_type, otp_id=wanted.otp_id)
+    async with app.db.reading() as db:
+        found, total = await summary.of_callers(db, calls, page=wanted.page, per_page=wanted.per_page)
+        labels = await otp.labels(db, (each.otp_id for each in found if each.otp_id))
+        names = await users.names(db, (each.subject for each in found if not each.otp_id))
+    return wanted.of(
+        [
+            UsageSumOut(
+                otp_id=each.otp_id,
+                otp_label=labels.get(each.otp_id or ""),
+                user_id=None if each.otp_id else each.subject,
+                user_name=names.get(each.subject),
+                agent_type=each.agent_type,
+                calls=each.calls,
+                minutes=round(each.seconds / 60, 2),
+                heard_seconds=each.audio_ms / 1000,
+                input_tokens=each.input_tokens,
+                cached_tokens=each.cached_tokens,
+                output_tokens=each.output_tokens,
+                characters=each.characters,
+                cost_usd=dollars(each.cost_micros),
+            )
+            for each in found
+        ],
+        total,
+    )
+
+
 # --- The overview -----------------------------------------------------------------------------------------------------
 
 
@@ -292,7 +353,8 @@ async def agents_traffic(
 async def overview(app: App, wanted: Annotated[OverviewIn, Query()]) -> OverviewOut:
     """Calls, answer times, refusals and cost over a time, beside the time before."""
     bucket, offset = timedelta(minutes=wanted.bucket_minutes), timedelta(minutes=wanted.utc_offset_minutes)
-    until = min(wanted.until or utc_now(), utc_now())
+    now = utc_now()
+    until = min(_quarter_end(min(wanted.until or now, now)), now)
     since = _floor(wanted.since or until - timedelta(days=1), bucket, offset)
     if since >= until:
         raise Invalid("The time must begin before it ends, and before now.", code="bad_period")
@@ -362,7 +424,7 @@ async def _over_time(
     return await traffic.over_time(
         db,
         since=since,
-        until=_floor(until - datetime.resolution, QUARTER, timedelta(0)) + QUARTER,  # the whole of the one going on
+        until=_quarter_end(until),  # the whole of the one going on
         bucket_s=int(bucket.total_seconds()),
         offset_s=int(offset.total_seconds()),
         agent_type=agent,
@@ -385,6 +447,11 @@ def _steps(since: datetime, until: datetime, bucket: timedelta) -> list[datetime
 def _floor(moment: datetime, step: timedelta, offset: timedelta) -> datetime:
     whole = (moment + offset - datetime(1970, 1, 1, tzinfo=UTC)) // step
     return datetime(1970, 1, 1, tzinfo=UTC) + whole * step - offset
+
+
+def _quarter_end(moment: datetime) -> datetime:
+    """The end of the quarter hour that goes on until then."""
+    return _floor(moment - datetime.resolution, QUARTER, timedelta(0)) + QUARTER
 
 
 def _sum(numbers: Iterable[Numbers]) -> Numbers:

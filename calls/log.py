@@ -23,9 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from calls.answers import Answer
+from calls.events import CallEvent
 from calls.transcript import TurnRow
 from core.db import Base, SafeStr, UtcDateTime, one_of, paged
 from core.errors import NotFound
+from identity.otp import OtpCode
+from identity.users import User
 
 FAILED = ("failed", "failed_to_start", "stuck", "server_lost")
 """Reasons for the end of a call that are nobody's wish but our fault."""
@@ -169,25 +173,49 @@ async def close_call(db: AsyncSession, *, call_id: str, reason: str, at: datetim
     return closed is not None
 
 
-async def sweep_orphans(db: AsyncSession, *, at: datetime, node: str = "") -> list[str]:
-    """Close calls that a process named `node` left open when it died; which."""
-    return await _sweep(db, CallRecord.node == node, at=at)
+async def sweep_orphans(db: AsyncSession, *, node: str = "") -> list[str]:
+    """Close calls that a process named `node` left open when it died; which.
+
+    They ended when the record last heard of them.
+    """
+    return await _sweep(db, CallRecord.node == node)
 
 
 async def sweep_forgotten(db: AsyncSession, *, at: datetime, longest: timedelta) -> list[str]:
     """Close calls that have been open for longer than any call may be: their process never came back; which."""
-    return await _sweep(db, CallRecord.started_at < at - longest, at=at)
+    return await _sweep(db, CallRecord.started_at < at - longest)
 
 
-async def _sweep(db: AsyncSession, which: ColumnElement[bool], *, at: datetime) -> list[str]:
+_SIGNS_OF_LIFE = (
+    (TurnRow, TurnRow.started_at),
+    (TurnRow, TurnRow.ended_at),
+    (Answer, Answer.at),
+    (CallEvent, CallEvent.at),
+)
+
+
+async def _sweep(db: AsyncSession, which: ColumnElement[bool]) -> list[str]:
     swept = await db.scalars(
         update(CallRecord)
         .where(CallRecord.state == CallState.OPEN, which)
-        .values(state=CallState.CLOSED, end_reason="server_lost", ended_at=at)
+        .values(
+            state=CallState.CLOSED,
+            end_reason="server_lost",
+            ended_at=func.coalesce(CallRecord.connected_at, CallRecord.started_at),
+        )
         .returning(CallRecord.id)
         .execution_options(synchronize_session=False)
     )
-    return list(swept)
+    lost = list(swept)
+    for rows, moment in _SIGNS_OF_LIFE:
+        latest = select(func.max(moment)).where(rows.call_id == CallRecord.id).scalar_subquery()
+        await db.execute(
+            update(CallRecord)
+            .where(CallRecord.id.in_(lost), CallRecord.ended_at < latest)
+            .values(ended_at=latest)
+            .execution_options(synchronize_session=False)
+        )
+    return lost
 
 
 async def get(db: AsyncSession, call_id: str) -> CallRecord:
@@ -205,7 +233,7 @@ class Wanted:
     Attributes:
         since: They began then or later.
         until: They began before.
-        search: Their id, or part of what was said.
+        search: Their id, part of the caller's name or of the code's label, or part of what was said.
     """
 
     since: datetime | None = None
@@ -231,7 +259,16 @@ class Wanted:
         if self.search:
             # Not EXISTS: SQLite would look up the turns of one call after the other.
             said = select(TurnRow.call_id).where(TurnRow.text.icontains(self.search, autoescape=True))
-            found.append(or_(CallRecord.id == self.search, CallRecord.id.in_(said)))
+            labelled = select(OtpCode.id).where(OtpCode.label.icontains(self.search, autoescape=True))
+            named = select(User.id).where(User.name.icontains(self.search, autoescape=True))
+            found.append(
+                or_(
+                    CallRecord.id == self.search,
+                    CallRecord.otp_id.in_(labelled),
+                    CallRecord.subject.in_(named),
+                    CallRecord.id.in_(said),
+                )
+            )
         return found
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from calls.answers import Answer, percentile
 from calls.costs import CallUsage
+from calls.log import CallRecord, Wanted
 from calls.transcript import TurnRow
+from core.db import at_page, epoch_s
 
 
 @dataclass(slots=True)
@@ -58,3 +60,64 @@ async def of_calls(db: AsyncSession, call_ids: Iterable[str]) -> defaultdict[str
     for call_id, histogram in histograms.items():
         found[call_id].answer_p50_ms = percentile(histogram, 0.5)
     return found
+
+
+@dataclass(slots=True)
+class CallerSum:
+    """All calls of one code or user with one agent type.
+
+    Attributes:
+        subject: Id of the code or user.
+        otp_id: The same for a code.
+        seconds: Connected, of calls that are over.
+        audio_ms: What speech recognition listened to.
+        input_tokens: The cached ones included.
+        cost_micros: Millionths of a US dollar.
+    """
+
+    subject: str
+    otp_id: str | None
+    agent_type: str
+    calls: int
+    seconds: int
+    audio_ms: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    cost_micros: int = 0
+
+
+_CONSUMED = ("audio_ms", "input_tokens", "cached_tokens", "output_tokens", "characters", "cost_micros")
+
+
+async def of_callers(
+    db: AsyncSession, wanted: Wanted, *, page: int = 1, per_page: int = 20
+) -> tuple[Sequence[CallerSum], int]:
+    """One page of the sums of these calls per caller and agent type, the most calls first, and how many there are."""
+    caller = (CallRecord.subject, CallRecord.otp_id, CallRecord.agent_type)
+    seconds = func.sum(epoch_s(CallRecord.ended_at) - epoch_s(CallRecord.connected_at))
+    sums = select(*caller, func.count().label("calls"), func.coalesce(seconds, 0).label("seconds"))
+    sums = sums.where(*wanted.conditions()).group_by(*caller)
+    total = await db.scalar(select(func.count()).select_from(sums.subquery()))
+    sums = at_page(sums.order_by(func.count().desc(), *caller), page, per_page)
+    found = {
+        (row.subject, row.agent_type): CallerSum(
+            row.subject, row.otp_id, row.agent_type, int(row.calls), int(row.seconds)
+        )
+        for row in await db.execute(sums)
+    }
+    consumed = (
+        select(
+            CallRecord.subject,
+            CallRecord.agent_type,
+            *(func.sum(getattr(CallUsage, column)).label(column) for column in _CONSUMED),
+        )
+        .join_from(CallRecord, CallUsage)
+        .where(*wanted.conditions(), tuple_(CallRecord.subject, CallRecord.agent_type).in_(list(found)))
+        .group_by(CallRecord.subject, CallRecord.agent_type)
+    )
+    for row in await db.execute(consumed):
+        for column in _CONSUMED:
+            setattr(found[row.subject, row.agent_type], column, int(getattr(row, column)))
+    return list(found.values()), total or 0

@@ -77,29 +77,50 @@ class AccessRequired(Forbidden):
 
 
 async def grant_access(
-    db: AsyncSession, *, agent_type: str, now: datetime, otp_id: str | None = None, user_id: str | None = None
+    db: AsyncSession,
+    *,
+    agent_type: str,
+    now: datetime,
+    otp_id: str | None = None,
+    user_id: str | None = None,
+    call_id: str | None = None,
 ) -> Access:
     """Record that a code (a use of it is counted in the same transaction) or a user goes to an agent type.
+
+    Args:
+        call_id: The call that takes it at once.
 
     Raises: identity.otp.CodeUsedUp; Unauthorized if the code is no longer good.
     """
     assert (otp_id is None) != (user_id is None), "an access belongs to a code or to a user"
     left = await otp.count_use(db, otp_id=otp_id, now=now) if otp_id is not None else None
-    record = AccessRecord(id=new_id("acc"), otp_id=otp_id, user_id=user_id, agent_type=agent_type, at=now)
+    record = AccessRecord(
+        id=new_id("acc"), otp_id=otp_id, user_id=user_id, agent_type=agent_type, at=now, call_id=call_id
+    )
     db.add(record)
     await db.flush()
     return Access(record.id, left)
 
 
-async def claim_access(db: AsyncSession, *, otp_id: str, agent_type: str, call_id: str) -> None:
-    """Let a call take the oldest unused access of a code to an agent type; no two calls take the same one.
+async def claim_access(
+    db: AsyncSession,
+    *,
+    agent_type: str,
+    call_id: str,
+    now: datetime,
+    otp_id: str | None = None,
+    user_id: str | None = None,
+) -> None:
+    """Let a call take the oldest unused access of a code or user to an agent type; no two calls take the same one.
 
-    Raises: AccessRequired.
+    A user, whose calls are not counted down, is granted one where there is none.
+
+    Raises: AccessRequired for a code.
     """
     unused = (
         select(AccessRecord.id)
         .where(
-            AccessRecord.otp_id == otp_id,
+            AccessRecord.otp_id == otp_id if user_id is None else AccessRecord.user_id == user_id,
             AccessRecord.agent_type == agent_type,
             AccessRecord.call_id.is_(None),
             AccessRecord.returned_at.is_(None),
@@ -116,7 +137,9 @@ async def claim_access(db: AsyncSession, *, otp_id: str, agent_type: str, call_i
         .returning(AccessRecord.id)
         .execution_options(synchronize_session=False)
     )
-    if claimed is None:
+    if claimed is None and user_id is not None:
+        await grant_access(db, agent_type=agent_type, now=now, user_id=user_id, call_id=call_id)
+    elif claimed is None:
         raise AccessRequired("Choose the agent again: no use of your code has been counted for this call.")
 
 

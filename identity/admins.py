@@ -86,7 +86,7 @@ async def reset_password(
     """Replace a forgotten password by one that must be changed at the next log-in; every log-in ends.
 
     Args:
-        remove_totp: Also take away the authenticator app, for somebody who has lost it.
+        remove_totp: Also take away every second factor, for somebody who has lost it.
 
     Raises: NotFound; Conflict for oneself, who knows the current one.
     """
@@ -95,6 +95,8 @@ async def reset_password(
         raise Conflict("Change your own password with the current one.", code="oneself")
     user.password_hash, user.must_change_password = password_hash, True
     await _log_out(db, user, now)
+    if remove_totp:
+        user.login_factor = None
     removed = remove_totp and await mfa.remove_totp(db, user_id=user.id)
     audit.note(
         db,

@@ -25,6 +25,8 @@ PER_ADDRESS = (RateLimitItemPerMinute(5, 15), RateLimitItemPerHour(15, 3), RateL
 PER_ACCOUNT = (RateLimitItemPerHour(20),)
 OVERALL = (RateLimitItemPerMinute(200, 15),)
 MAX_WAIT_S = 10
+MAX_KNOWN = 10_000
+"""Addresses from which accounts were logged in to, remembered."""
 
 PACES_S: Mapping[str, float] = {"digits6": 4.5, "crockford8": 0.1, "password": 1.0}
 """How far apart attempts are let in once the overall budget is spent. Six digits can be guessed, so that their pace is
@@ -50,7 +52,8 @@ class TooManyRequests(AppError):
 class LoginLimits:
     """Budgets of failed log-ins: from one address (one /64 in IPv6), into one account, and from everywhere.
 
-    A right code or password costs nothing. Attempts from one address are let in one after the other, so that many at
+    Who has logged in to an account before, from the same address, is not kept out by others' failures at it. A right
+    code or password costs nothing. Attempts from one address are let in one after the other, so that many at
     once get no more guesses than one by one. When the budget from everywhere is spent, attempts are let in at a pace,
     each address (one /48 in IPv6, which is what one subscriber may hold) in its turn: a storm of guesses gains nothing
     more, and who knows their code only waits.
@@ -75,6 +78,7 @@ class LoginLimits:
         self._overall = overall
         self._storage = MemoryStorage()
         self._limiter = FixedWindowRateLimiter(self._storage)
+        self._known: OrderedDict[tuple[tuple[str, ...], str], None] = OrderedDict()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         paces_s = {"otp": PACES_S["digits6"]} if paces_s is None else paces_s
         self._turns: defaultdict[str, Turns] = defaultdict(lambda: Turns(PACES_S["password"]))
@@ -97,8 +101,9 @@ class LoginLimits:
         except TimeoutError:
             raise _too_many(MAX_WAIT_S) from None
         budgets: list[tuple[Sequence[RateLimitItem], tuple[str, ...]]] = [(self._per_address, (door, origin))]
-        if account is not None:
-            budgets.append((self._per_account, (door, "account", account.strip().casefold()[:254])))
+        whose = None if account is None else (door, "account", account.strip().casefold()[:254])
+        if whose is not None and (whose, origin) not in self._known:
+            budgets.append((self._per_account, whose))
         try:
             async with AsyncExitStack() as refunds:
                 for windows, key in budgets:
@@ -116,8 +121,16 @@ class LoginLimits:
                 except Unauthorized:
                     refunds.pop_all()
                     raise
+                if whose is not None:
+                    self._remember(whose, origin)
         finally:
             queue.release()
+
+    def _remember(self, whose: tuple[str, ...], origin: str) -> None:
+        self._known[whose, origin] = None
+        self._known.move_to_end((whose, origin))
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
 
     async def _spend(self, limit: RateLimitItem, *key: str) -> bool:
         return await self._limiter.hit(limit, *key)

@@ -181,8 +181,13 @@ async def revoke(db: AsyncSession, *, session_id: str, subject: str, now: dateti
         select(LoginSession.id).where(LoginSession.id == session_id, LoginSession.subject == subject)
     )
     if known is None:
-        raise NotFound("There is no such log-in.")
+        raise no_such_session()
     await _end(db, session_id, EndedBy.LOGOUT, now)
+
+
+def no_such_session() -> NotFound:
+    """Neither somebody else's nor none at all."""
+    return NotFound("There is no such log-in.")
 
 
 async def revoke_all(db: AsyncSession, *, subject: str, now: datetime) -> None:

@@ -246,7 +246,7 @@ async def taken_up(database: Database, *, connected: bool, reason: str) -> tuple
         await usage.grant_access(db, otp_id=code.id, agent_type="banking", now=NOW)
     await open_call(database, otp_id=code.id)
     async with database.transaction() as db:
-        await usage.claim_access(db, otp_id=code.id, agent_type="banking", call_id="call_1")
+        await usage.claim_access(db, otp_id=code.id, agent_type="banking", call_id="call_1", now=NOW)
         if connected:
             await log.connected(db, call_id="call_1", at=NOW)
         if reason != "open":
@@ -331,7 +331,7 @@ async def test_after_a_crash_the_uses_of_mute_calls_come_back_once(database: Dat
     otp_id, call_id = await taken_up(database, connected=True, reason="open")
     async with database.transaction() as db:
         await transcript.append(db, call_id=call_id, turns=[Turn("user", "Hello?", NOW)])
-        assert (swept := await log.sweep_orphans(db, at=NOW)) == [call_id]
+        assert (swept := await log.sweep_orphans(db)) == [call_id]
         assert await usage.return_unserved(db, call_ids=swept, now=NOW) == 1
         assert await usage.return_unserved(db, call_ids=swept, now=NOW) == 0
         assert (await db.scalars(select(TurnRow.text))).all() == ["Hello?"]

@@ -41,7 +41,7 @@ async def grant(database: Database, otp_id: str, *, agent_type: str = "banking",
 
 async def claim(database: Database, otp_id: str, call_id: str, *, agent_type: str = "banking") -> None:
     async with database.transaction() as db:
-        await usage.claim_access(db, otp_id=otp_id, agent_type=agent_type, call_id=call_id)
+        await usage.claim_access(db, otp_id=otp_id, agent_type=agent_type, call_id=call_id, now=NOW)
 
 
 # --- The log ----------------------------------------------------------------------------------------------------------
@@ -90,8 +90,8 @@ async def test_a_restart_closes_what_its_process_left_open_and_nothing_else(data
     await open_call(database, "others", node="b")
     async with database.transaction() as db:
         await log.close_call(db, call_id="closed", reason="caller_left", at=NOW)
-        assert sorted(await log.sweep_orphans(db, node="a", at=NOW)) == ["mine_1", "mine_2"]
-        assert await log.sweep_orphans(db, node="a", at=NOW) == []
+        assert sorted(await log.sweep_orphans(db, node="a")) == ["mine_1", "mine_2"]
+        assert await log.sweep_orphans(db, node="a") == []
     async with database.reading() as db:
         found = {id_: (await log.get(db, id_)).end_reason for id_ in ("mine_1", "mine_2", "closed", "others")}
     assert found == {"mine_1": "server_lost", "mine_2": "server_lost", "closed": "caller_left", "others": None}

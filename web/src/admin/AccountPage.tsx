@@ -25,7 +25,7 @@ export function AccountPage() {
             </Button>
           </Group>
         </Card>
-        <SecondFactorCard factor={me.second_factor} />
+        <SecondFactorCard factor={me.second_factor} reachable={false} />
         <Logins />
         <Group className="actions">
           <Button size="lg" variant="default" onClick={logOut}>

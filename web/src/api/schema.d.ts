@@ -424,6 +424,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage Sums
+         * @description Calls, minutes, vendors' work and cost per code or user and per agent, the most calls first.
+         *
+         *     With `from` and `to` it is that of a day.
+         */
+        get: operations["usage_sums_api_v1_analytics_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit-logs": {
         parameters: {
             query?: never;
@@ -981,7 +1003,7 @@ export interface paths {
         put?: never;
         /**
          * Begin Totp
-         * @description Begin to set up an authenticator app. It counts once both its code and the one that is sent are confirmed.
+         * @description Begin to set up an authenticator app. It counts once its code, and the one that is sent, are confirmed.
          */
         post: operations["begin_totp_api_v1_me_totp_post"];
         delete?: never;
@@ -1360,6 +1382,30 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/voice-agents/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stream Offer
+         * @description Start a call with the agent the address names.
+         */
+        post: operations["stream_offer_api_voice_agents_stream_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Direct Candidates
+         * @description Add ICE candidates to a call started without `/start`.
+         */
+        patch: operations["stream_candidates"];
         trace?: never;
     };
     "/health": {
@@ -2245,16 +2291,16 @@ export interface components {
         };
         /**
          * EnrolmentIn
-         * @description Both codes: the app's and the one that was sent.
+         * @description The app's code, and the one that was sent where one was.
          */
         EnrolmentIn: {
             /** Challenge Id */
-            challenge_id: string;
+            challenge_id?: string | null;
             /**
              * Code
              * @description The code that was sent
              */
-            code: string;
+            code?: string | null;
             /** Enrolment Id */
             enrolment_id: string;
             /**
@@ -2268,8 +2314,8 @@ export interface components {
          * @description An authenticator app to set up.
          */
         EnrolmentOut: {
-            /** @description A code was sent as well, so that a stolen password sets up no app */
-            challenge: components["schemas"]["ChallengeOut"];
+            /** @description A code was sent as well, so that a stolen password sets up no app; null for administrators, who have no address that it could be sent to */
+            challenge: components["schemas"]["ChallengeOut"] | null;
             /** Enrolment Id */
             enrolment_id: string;
             /**
@@ -2792,6 +2838,12 @@ export interface components {
         PageOut_TransferOut_: {
             /** Data */
             data: components["schemas"]["TransferOut"][];
+            pagination: components["schemas"]["PaginationOut"];
+        };
+        /** PageOut[UsageSumOut] */
+        PageOut_UsageSumOut_: {
+            /** Data */
+            data: components["schemas"]["UsageSumOut"][];
             pagination: components["schemas"]["PaginationOut"];
         };
         /** PageOut[WebhookOut] */
@@ -3530,6 +3582,47 @@ export interface components {
             started_at: string;
             /** Text */
             text: string;
+        };
+        /**
+         * UsageSumOut
+         * @description What one caller used of one agent.
+         */
+        UsageSumOut: {
+            /** Agent Type */
+            agent_type: string;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Calls */
+            calls: number;
+            /**
+             * Characters
+             * @description Of speech that was synthesised
+             */
+            characters: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /**
+             * Heard Seconds
+             * @description What speech recognition listened to
+             */
+            heard_seconds: number;
+            /**
+             * Input Tokens
+             * @description The cached ones included
+             */
+            input_tokens: number;
+            /** Minutes */
+            minutes: number;
+            /** Otp Id */
+            otp_id: string | null;
+            /** Otp Label */
+            otp_label: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** User Id */
+            user_id: string | null;
+            /** User Name */
+            user_name: string | null;
         };
         /**
          * VerdictOut
@@ -4860,7 +4953,7 @@ export interface operations {
             query?: {
                 /** @description Null: a day before the end */
                 from?: string | null;
-                /** @description Null: now */
+                /** @description Moved on to a quarter hour. Null: now */
                 to?: string | null;
                 bucket_minutes?: number;
                 /** @description Minutes that the reader's zone is ahead of UTC: where days begin */
@@ -4880,6 +4973,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OverviewOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    usage_sums_api_v1_analytics_usage_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                /** @description Null: all there are */
+                from?: string | null;
+                /** @description Null: up to now */
+                to?: string | null;
+                agent_type?: string | null;
+                otp_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_UsageSumOut_"];
                 };
             };
             /** @description Client Error */
@@ -7005,6 +7145,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    stream_offer_api_voice_agents_stream_post: {
+        parameters: {
+            query?: {
+                agent_type?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__calls__AnswerOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    stream_candidates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CandidatesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOut"];
+                };
             };
             /** @description Client Error */
             "4XX": {

@@ -30,8 +30,14 @@ const APP_DIGITS = 6;
 
 type Step = "none" | "add" | "remove" | "login-code";
 
+interface Props {
+  factor: Me["second_factor"];
+  /** Whether codes can be sent to them: an administrator has no address. */
+  reachable?: boolean;
+}
+
 /** What is asked for besides the password: an authenticator app, or codes that are sent. */
-export function SecondFactorCard({ factor }: { factor: Me["second_factor"] }) {
+export function SecondFactorCard({ factor, reachable = true }: Props) {
   const [step, setStep] = useState<Step>("none");
   const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
   const [told, setTold] = useState("");
@@ -67,7 +73,7 @@ export function SecondFactorCard({ factor }: { factor: Me["second_factor"] }) {
             <Text fw={600}>Authenticator app: {factor.totp ? "on" : "off"}</Text>
             <Text c="dimmed">
               {factor.totp
-                ? "It is asked for when you log in and when money needs a code."
+                ? `It is asked for when you log in${reachable ? " and when money needs a code" : ""}.`
                 : "An app on your phone that shows a new code every 30 seconds, also without network."}
             </Text>
           </div>
@@ -89,9 +95,12 @@ export function SecondFactorCard({ factor }: { factor: Me["second_factor"] }) {
           />
         )}
         {step === "remove" && (
-          <Remove done={() => done("The app is removed. Codes are sent to you instead.")} cancel={close} />
+          <Remove
+            done={() => done(`The app is removed.${reachable ? " Codes are sent to you instead." : ""}`)}
+            cancel={close}
+          />
         )}
-        {!factor.totp && (
+        {reachable && !factor.totp && (
           <Switch
             size="md"
             label="Send me a code whenever I log in"
@@ -222,7 +231,7 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
   const confirming = useMutation({
     mutationFn: () =>
       api.POST("/api/v1/me/totp/confirm", {
-        body: { enrolment_id, otp, challenge_id: challenge.challenge_id, code },
+        body: { enrolment_id, otp, ...(challenge && { challenge_id: challenge.challenge_id, code }) },
       }),
     onSuccess: done,
   });
@@ -232,7 +241,7 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
   function submit(event: FormEvent) {
     event.preventDefault();
     setSent(true);
-    if (otp.length === APP_DIGITS && code.length === challenge.length) confirming.mutate();
+    if (otp.length === APP_DIGITS && (!challenge || code.length === challenge.length)) confirming.mutate();
   }
 
   return (
@@ -270,20 +279,22 @@ function Confirm({ enrolment, done, cancel }: StepProps & { enrolment: Enrolment
             maw="16rem"
           />
         </li>
-        <li>
-          <TextInput
-            label="The code we sent you"
-            description={whereIsTheCode("code", challenge.sent_to)}
-            size="lg"
-            inputMode="numeric"
-            autoComplete="one-time-code"
-            className="figures"
-            value={code}
-            onChange={(event) => setCode(digitsOf(event.currentTarget.value, challenge.length))}
-            error={missing(code, challenge.length)}
-            maw="16rem"
-          />
-        </li>
+        {challenge && (
+          <li>
+            <TextInput
+              label="The code we sent you"
+              description={whereIsTheCode("code", challenge.sent_to)}
+              size="lg"
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              className="figures"
+              value={code}
+              onChange={(event) => setCode(digitsOf(event.currentTarget.value, challenge.length))}
+              error={missing(code, challenge.length)}
+              maw="16rem"
+            />
+          </li>
+        )}
       </ol>
       <Stack gap="sm">
         {confirming.error && <Notice trouble>{refusalInWords(confirming.error)}</Notice>}
