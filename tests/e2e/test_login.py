@@ -396,6 +396,23 @@ async def test_a_guest_logs_in_and_out(bank: Server, http: httpx.AsyncClient) ->
     assert await status_of_me(http, answer["access_token"]) == 401
 
 
+async def test_who_shares_a_code_ends_no_log_in_but_their_own(bank: Server, http: httpx.AsyncClient) -> None:
+    code = await bank.code(uses=2)
+    guests = []
+    for _ in range(2):
+        response = await http.post("/api/auth/login/otp", json={"otp_code": code})
+        guests.append(bearer(response.json()["access_token"]))
+        http.cookies.clear()
+    own = [(await http.get("/api/v1/me/sessions", headers=guest)).json()["data"] for guest in guests]
+    assert [len(each) for each in own] == [1, 1]
+    (hers,), (his,) = own
+    assert hers["id"] != his["id"]
+    for session_id, status in ((his["id"], 404), (hers["id"], 204)):
+        ended = await http.delete(f"/api/v1/me/sessions/{session_id}", headers=guests[0])
+        assert ended.status_code == status
+    assert [(await http.get("/api/v1/me", headers=guest)).status_code for guest in guests] == [401, 200]
+
+
 async def test_a_guests_inbox_is_theirs_alone(bank: Server, http: httpx.AsyncClient) -> None:
     assert (await http.get("/api/v1/inbox")).status_code == 401
     customer = bearer((await log_in(http))["access_token"])
@@ -434,6 +451,10 @@ async def test_the_published_password_works_on_this_machine_only(
 ) -> None:
     assert (await log_in_admin(direct, DEV_ADMIN_PASSWORD)).status_code == 200
     assert (await log_in_admin(http, DEV_ADMIN_PASSWORD)).status_code == 403
+    for host, status in (("evil.example", 403), ("localhost:1", 200), ("[::1]", 200)):  # a name that leads to us
+        form = {"username": "cawadmin", "password": DEV_ADMIN_PASSWORD}
+        assert (await direct.post("/api/auth/login/admin", data=form, headers={"Host": host})).status_code == status
+        direct.cookies.clear()
     for client, status in ((direct, 200), (http, 403)):
         body = {"username": "cawadmin", "password": DEV_ADMIN_PASSWORD}
         assert (await client.post("/auth/login", json=body)).status_code == status

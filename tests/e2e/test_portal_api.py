@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from pyotp.totp import TOTP
 
 from bench.caller import Caller
 from core.clock import utc_now
@@ -165,7 +166,7 @@ async def test_an_administrator_logs_in_by_form_and_by_json(portal: Server, kind
         missing: Any = {kind: {"username": "cawadmin"}}
         refused = await http.post("/api/auth/login/admin", **missing)
         assert (refused.status_code, refused.json()["error_code"]) == (422, "validation")
-    for body in (b"{", b"[]", b"null", b"\xff", b'{"username": "\\ud800", "password": "x"}'):
+    for body in (b"{", b"[]", b"null", b"\xff", b'{"username": "\\ud800", "password": "x"}', b"[" * 30_000):
         async with someone(portal) as http:
             headers = {"Content-Type": "application/json"}
             refused = await http.post("/api/auth/login/admin", content=body, headers=headers)
@@ -216,6 +217,17 @@ async def test_every_route_of_the_document_answers_as_it_says(portal: Server, ad
         assert len(agent["buckets"]) == 24
     bank = await traffic_of_bank(admin)
     assert bank["total"] >= bank["today"] >= 1
+
+    async with someone(portal) as guest:
+        path = "/api/voice-agents/stream"
+        opened = await guest.post(path, headers=headers, params=BANK, json=OFFER)
+        assert opened.status_code == 200, opened.text
+        assert opened.json()["type"] == "answer"
+        candidates = {"pc_id": opened.json()["pc_id"], "candidates": []}
+        assert (await guest.patch(path, headers=headers, json=candidates)).status_code == 200
+        unpaid = await guest.post(path, headers=headers, params=BANK, json=OFFER)
+        assert (unpaid.status_code, unpaid.json()["error_code"]) == (403, "access_required")
+        assert (await guest.post(path, headers=headers, params={"agent_type": "x"}, json=OFFER)).status_code == 404
 
     assert (await admin.delete(f"/api/otps/{second['id']}")).status_code == 204
     assert second["id"] not in {each["id"] for each in await get(admin, "/api/otps/")}
@@ -863,6 +875,42 @@ async def test_the_system_page_tells_no_secret(vault: Server, keeper: httpx.Asyn
     assert (told["seats"], told["seats_taken"], told["draining"], told["default_password"]) == (100, 0, False, False)
     assert {"python", "pipecat-ai", "aiortc"} <= set(told["versions"])
     assert "canary" not in vault.log
+
+
+async def test_an_administrators_authenticator_app(portal: Server, admin: httpx.AsyncClient) -> None:
+    made = (await admin.post("/api/v1/admins", json={"username": "Edsger", "name": "E. D."})).json()
+    own = "a password of one's own"
+    async with someone(portal) as his:
+        form = {"username": "edsger", "password": made["password"]}
+        his.headers.update(bearer(await his.post("/api/auth/login/admin", data=form)))
+        his.cookies.clear()
+        changed = {"current_password": made["password"], "new_password": own}
+        assert (await his.put("/api/auth/change-password", json=changed)).status_code == 200
+        await log_in_admin(his, "edsger", own)
+        assert len((await get(his, "/api/v1/me/sessions"))["data"]) == 1, "the log-in with the first password is over"
+
+        refused = await his.put("/api/v1/me/login-factor", json={"password": own, "login_factor": "code"})
+        assert (refused.status_code, refused.json()["error_code"]) == (409, "unreachable")
+        begun = (await his.post("/api/v1/me/totp", json={"password": own})).json()
+        assert begun["challenge"] is None
+        app = TOTP(begun["secret"])
+        body = {"enrolment_id": begun["enrolment_id"], "otp": app.at(utc_now())}
+        wrong = body | {"otp": f"{(int(body['otp']) + 1) % 10**6:06d}"}
+        assert (await his.post("/api/v1/me/totp/confirm", json=wrong)).status_code == 422
+        added = await his.post("/api/v1/me/totp/confirm", json=body)
+        assert added.json() == {"totp": True, "login_factor": None}
+
+        form["password"] = own
+        asked = (await his.post("/api/auth/login/admin", data=form)).json()
+        assert (asked["otp_required"], asked["method"]) == (True, "totp")
+        entered = {"challenge_id": asked["challenge_id"], "otp": app.at(utc_now() + timedelta(seconds=30))}
+        assert (await his.post("/auth/token", json=entered)).status_code == 200
+        his.cookies.clear()
+
+        # The app is lost: another administrator takes it away.
+        path = f"/api/v1/admins/{made['id']}/reset-password"
+        form["password"] = (await admin.post(path, json={"remove_totp": True})).json()["password"]
+        assert (await his.post("/api/auth/login/admin", data=form)).json()["must_change_password"] is True
 
 
 async def test_administrators_look_after_one_another(portal: Server, admin: httpx.AsyncClient) -> None:

@@ -86,6 +86,14 @@ async def test_calls_are_found_by_what_they_were(database: Database, http: httpx
     assert await found(http, q=stuck) == [stuck]
     for words in ("100% new_card", "MY 100%", "please"):
         assert await found(http, q=words) == [done]
+    assert await found(http, q="fai") == [going_on, done], "the label of their code"
+    async with database.transaction() as db:
+        ada = await users.create(
+            db, username="ada", password="lovelace1815", name="Ada L.", role=UserRole.USER, now=NOW
+        )
+    hers = await call(database, 0, subject=ada.id, role="user")
+    assert await found(http, q="ada l") == [hers], "the caller's name"
+    everything.append(hers)
     for words in ("0%x", "new-card", "%%", "__", "\\%"):
         assert await found(http, q=words) == [], "what is typed is meant as it stands"
     assert [await found(http, page=n, per_page=2) for n in (1, 2, 3, 4)] == [
@@ -97,7 +105,7 @@ async def test_calls_are_found_by_what_they_were(database: Database, http: httpx
     assert (await get(http, "/call-logs", page=2, per_page=2))["pagination"] == {
         "page": 2,
         "per_page": 2,
-        "total": 5,
+        "total": 6,
         "pages": 3,
     }
 

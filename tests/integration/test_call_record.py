@@ -27,8 +27,9 @@ from core.clock import utc_now
 from core.db import LOCK_WAIT_S, Database, migrate
 from core.errors import Unauthorized
 from core.settings import Settings
-from identity import otp
+from identity import otp, users
 from identity.actor import SYSTEM
+from identity.users import UserRole
 from pipelines.banking import AGENT
 from pipelines.base import Means
 from pipelines.smart_turn import SmartTurnModel
@@ -252,6 +253,47 @@ async def taken_up(database: Database, *, connected: bool, reason: str) -> tuple
         if reason != "open":
             await log.close_call(db, call_id="call_1", reason=reason, at=NOW)
     return code.id, "call_1"
+
+
+async def test_a_call_lost_in_a_crash_ended_when_it_was_last_heard_of(database: Database) -> None:
+    """However long the server was away."""
+    heard = {
+        "call_unconnected": None,
+        "call_mute": None,
+        "call_turn": Turn("user", "Hello?", NOW + timedelta(seconds=5), ended_at=NOW + timedelta(seconds=7)),
+        "call_tool": replace(TOOL, at=NOW + timedelta(seconds=9)),
+        "call_answer": replace(ANSWER, at=NOW + timedelta(seconds=11)),
+    }
+    for call_id, sign in heard.items():
+        await open_call(database, call_id)
+        async with database.transaction() as db:
+            if call_id != "call_unconnected":
+                await log.connected(db, call_id=call_id, at=NOW + timedelta(seconds=1))
+            if isinstance(sign, Turn):
+                await transcript.append(db, call_id=call_id, turns=[sign])
+            elif isinstance(sign, Event):
+                await events.append(db, call_id=call_id, events=[sign])
+            elif isinstance(sign, Timing):
+                await answers.append(db, call_id=call_id, timings=[sign])
+    async with database.transaction() as db:
+        assert sorted(await log.sweep_orphans(db)) == sorted(heard)
+    async with database.reading() as db:
+        ended = {call_id: (await log.get(db, call_id)).ended_at for call_id in heard}
+    assert [(at - NOW).total_seconds() for at in ended.values() if at] == [0, 1, 7, 9, 11]
+
+
+async def test_every_call_of_a_user_has_its_access(database: Database) -> None:
+    async with database.transaction() as db:
+        ada = await users.create(db, username="ada", password="lovelace1815", name="Ada", role=UserRole.USER, now=NOW)
+        asked = await usage.grant_access(db, user_id=ada.id, agent_type="banking", now=NOW)
+        for call_id in ("call_asked", "call_straight"):
+            await log.open_call(
+                db, call_id=call_id, agent_type="banking", subject=ada.id, role="user", channel="webrtc", at=NOW
+            )
+            await usage.claim_access(db, user_id=ada.id, agent_type="banking", call_id=call_id, now=NOW)
+        rows = {access.call_id: access.id for access, _ in await usage.history(db, limit=10)}
+    assert set(rows) == {"call_asked", "call_straight"}
+    assert rows["call_asked"] == asked.id
 
 
 async def test_a_code_withdrawn_since_it_was_looked_at_opens_no_call(database: Database) -> None:

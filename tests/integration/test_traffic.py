@@ -766,6 +766,59 @@ def collapse(found: dict[tuple[datetime, str], Facts]) -> list[Facts]:
     return [total]
 
 
+async def test_calls_minutes_vendors_and_cost_per_caller_and_agent(database: Database, http: httpx.AsyncClient) -> None:
+    async with database.transaction() as db:
+        fair, expo = await otp.issue(db, secret="s" * 32, fmt="digits6", actor=SYSTEM, count=2, label="Fair")
+        for n, (code, agent, hour) in enumerate(
+            [(fair, "banking", 0), (fair, "banking", 30), (fair, "hospital", 1), (expo, "banking", 2)]
+        ):
+            at = NOW + timedelta(hours=hour)
+            opened = {"call_id": f"call_{n}", "agent_type": agent, "at": at, "otp_id": code.id, "subject": code.id}
+            await log.open_call(db, **opened, role="otp", channel="webrtc")
+            await log.connected(db, call_id=f"call_{n}", at=at)
+            spent = [
+                Usage("stt", "dear", audio_ms=1_500),
+                Usage("llm", "dear", input_tokens=900, cached_tokens=300, output_tokens=40, cost_micros=2_000),
+                Usage("tts", "dear", characters=120, cost_micros=500),
+            ]
+            await costs.record(db, call_id=f"call_{n}", usages=spent)
+            await log.close_call(db, call_id=f"call_{n}", reason="hung_up", at=at + timedelta(seconds=90))
+        await log.open_call(
+            db,
+            call_id="call_live",
+            agent_type="banking",
+            subject=expo.id,
+            otp_id=expo.id,
+            role="otp",
+            channel="webrtc",
+            at=NOW + timedelta(hours=50),
+        )
+
+    async def sums(**query: Any) -> list[tuple[Any, ...]]:
+        names = ("otp_id", "agent_type", "calls", "minutes", "heard_seconds", "input_tokens", "characters", "cost_usd")
+        return [tuple(each[name] for name in names) for each in (await get(http, "/analytics/usage", **query))["data"]]
+
+    once = (1, 1.5, 1.5, 900, 120, 0.0025)
+    twice = (2, 3.0, 3.0, 1800, 240, 0.005)
+    day = {"from_": NOW.isoformat(), "to": (NOW + timedelta(days=1)).isoformat()}
+    assert set(await sums()) == {
+        (fair.id, "banking", *twice),
+        (fair.id, "hospital", *once),
+        (expo.id, "banking", 2, *once[1:]),
+    }
+    assert set(await sums(**day)) == {
+        (fair.id, "banking", *once),
+        (fair.id, "hospital", *once),
+        (expo.id, "banking", *once),
+    }
+    assert await sums(otp_id=fair.id, agent_type="banking") == [(fair.id, "banking", *twice)]
+    assert await sums(otp_id=fair.id, from_=(NOW + timedelta(days=2)).isoformat()) == []
+    first = await get(http, "/analytics/usage", per_page=2)
+    assert (len(first["data"]), first["pagination"]["total"]) == (2, 3)
+    assert {each["calls"] for each in first["data"]} == {2}, "the most calls first"
+    assert {each["otp_label"] for each in first["data"]} == {"Fair"}
+
+
 async def test_what_makes_no_sense_is_refused(http: httpx.AsyncClient) -> None:
     for path, query in (
         ("/api/agents/traffic", {"hours": 2160, "bucket_minutes": 15}),
