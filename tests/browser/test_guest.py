@@ -185,7 +185,6 @@ async def test_a_cold_start_is_quick(server: Server, visit: Visit) -> None:
     times = []
     for _ in range(3):
         cold = await browser.new_context(storage_state=await visitor.context.storage_state())
-        await cold.add_init_script("sessionStorage.setItem('parley.logged-in', 'guest')")
         await cold.add_init_script(NOTE_WHEN_READY)
         page = await cold.new_page()
         await page.goto(f"{server.url}/agents/banking/ready", wait_until="commit")

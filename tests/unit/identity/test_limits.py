@@ -9,7 +9,7 @@ import pytest
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
 from core.errors import Unauthorized
-from identity.limits import LoginLimits, Rates, TooManyAttempts, Turns, network_of
+from identity.limits import LoginLimits, Pacer, Rates, TooManyAttempts, network_of
 
 
 async def fail(limits: LoginLimits, address: str = "192.0.2.1", door: str = "otp") -> None:
@@ -115,29 +115,29 @@ async def test_when_the_budget_from_everywhere_is_spent_attempts_come_at_a_pace_
 
 async def test_turns_are_kept_in_the_order_of_coming() -> None:
     now = 1000.0
-    turns = Turns(2.0, clock=lambda: now)
-    await turns.take("first")
-    assert [turns._place(origin) - now for origin in ("second", "third", "fourth", "fifth")] == [2, 4, 6, 8]
+    pacer = Pacer(2.0, clock=lambda: now)
+    await pacer.take("first")
+    assert [pacer._place(origin) - now for origin in ("second", "third", "fourth", "fifth")] == [2, 4, 6, 8]
     for _ in range(3):  # coming again wins nothing, and loses nothing
         with pytest.raises(TooManyAttempts) as caught:
-            await turns.take("fifth")
+            await pacer.take("fifth")
         assert caught.value.retry_after_s == 8
     now += 8
-    await turns.take("fifth")
-    assert turns._place("fifth") == now + 2, "one turn is one attempt"
+    await pacer.take("fifth")
+    assert pacer._place("fifth") == now + 2, "one turn is one attempt"
 
 
 async def test_the_line_of_those_who_wait_is_bounded() -> None:
-    turns = Turns(1.0, clock=lambda: 0.0)
+    pacer = Pacer(1.0, clock=lambda: 0.0)
     refused = 0
     for n in range(2000):
         try:
-            turns._place(f"origin {n}")
+            pacer._place(f"origin {n}")
         except TooManyAttempts as error:
             refused += 1
             assert error.retry_after_s == 600
     assert refused == 2000 - 601
-    assert len(turns._places) == 601
+    assert len(pacer._places) == 601
 
 
 async def test_failures_on_one_account_count_together_by_whatever_name_is_typed() -> None:
@@ -263,3 +263,26 @@ async def test_one_ipv6_subscriber_has_one_place_in_the_line() -> None:
             await succeed(limits, address=f"2001:db8:2:{n}::1")
         waits.append(caught.value.retry_after_s)
     assert waits == [60, 60, 60, 60]
+
+
+async def test_who_was_in_before_is_not_kept_out_by_others_failures() -> None:
+    limits = LoginLimits()
+    async with limits.attempt("192.0.2.250", door="password", account="Ada"):
+        pass
+    for n in range(20):
+        with pytest.raises(Unauthorized):
+            async with limits.attempt(f"192.0.2.{n}", door="password", account="ada"):
+                raise Unauthorized("no")
+    for address, kept_out in (("192.0.2.251", True), ("192.0.2.250", False)):
+        try:
+            async with limits.attempt(address, door="password", account="ada"):
+                assert not kept_out
+        except TooManyAttempts:
+            assert kept_out
+    for _ in range(5):  # they too have their own budget
+        with pytest.raises(Unauthorized):
+            async with limits.attempt("192.0.2.250", door="password", account="ada"):
+                raise Unauthorized("no")
+    with pytest.raises(TooManyAttempts):
+        async with limits.attempt("192.0.2.250", door="password", account="ada"):
+            pass

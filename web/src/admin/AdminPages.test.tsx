@@ -1,12 +1,12 @@
 import { MantineProvider } from "@mantine/core";
-import { QueryClientProvider } from "@tanstack/react-query";
-import { render, screen, within } from "@testing-library/react";
+import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
+import { act, render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
 import { MemoryRouter, Route, Routes, useLocation } from "react-router";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { createQueryClient } from "../api/queries";
+import { createQueryClient, meQuery } from "../api/queries";
 import { session, type LoginState } from "../api/session";
 import { ShellSlots } from "../components/ShellSlot";
 import { refusal, serve } from "../testing/server";
@@ -28,13 +28,16 @@ function Site() {
 
 function Elsewhere() {
   const location = useLocation();
-  const from = (location.state as LoginState | null)?.from ?? "nowhere";
+  const { from = "nowhere", reason } = (location.state as LoginState | null) ?? {};
   return (
     <p>
       At {location.pathname}, from {from}
+      {reason && `, ${reason}`}
     </p>
   );
 }
+
+let queryClient: QueryClient;
 
 function open(address: string, replies: Parameters<typeof serve>[0] = {}) {
   const asked = serve({
@@ -47,9 +50,10 @@ function open(address: string, replies: Parameters<typeof serve>[0] = {}) {
     "POST /api/v1/auth/logout": [{ status: 204 }],
     ...replies,
   });
+  queryClient = createQueryClient();
   render(
     <MantineProvider>
-      <QueryClientProvider client={createQueryClient()}>
+      <QueryClientProvider client={queryClient}>
         <MemoryRouter initialEntries={[address]}>
           <Site />
         </MemoryRouter>
@@ -59,6 +63,7 @@ function open(address: string, replies: Parameters<typeof serve>[0] = {}) {
   return asked;
 }
 
+beforeEach(() => session.begin("admin"));
 afterEach(() => {
   session.end();
   vi.unstubAllGlobals();
@@ -95,7 +100,7 @@ test("the published password is warned of, except where it is changed", async ()
 test("logging out is one click away, and leads to the dashboard's door", async () => {
   const asked = open("/admin/system");
   await userEvent.click(await screen.findByRole("button", { name: "Log out" }));
-  await screen.findByText("At /login, from /admin");
+  await screen.findByText("At /login, from /admin, left");
   expect(asked.at(-1)?.path).toBe("/api/v1/auth/logout");
   expect(session.kind).toBeNull();
 });
@@ -112,10 +117,27 @@ test.each([
 });
 
 test("who is not logged in comes back to the page asked for, with what was chosen on it", async () => {
-  session.begin("admin");
   const asked = open("/admin/calls?outcome=failed", { "GET /api/v1/me": [refusal(401, "unauthorized")] });
-  await screen.findByText("At /login, from /admin/calls?outcome=failed");
+  await screen.findByText("At /login, from /admin/calls?outcome=failed, expired");
   expect(asked.map(({ path }) => path)).not.toContain("/api/v1/auth/refresh-token");
+});
+
+test("a newcomer is led to the door without a question that could but be refused", async () => {
+  session.end();
+  const asked = open("/admin/calls?outcome=failed");
+  await screen.findByText("At /login, from /admin/calls?outcome=failed");
+  expect(asked).toEqual([]);
+});
+
+test("who was logged out by another tab is told that the session has ended", async () => {
+  open("/admin/account", {
+    "GET /api/v1/me": [{ body: me }, refusal(401, "unauthorized")],
+    "POST /api/v1/auth/refresh-token": [refusal(401, "refresh_refused")],
+  });
+  await screen.findByRole("heading", { level: 1, name: "Account" });
+  session.end();
+  await act(() => queryClient.invalidateQueries(meQuery));
+  await screen.findByText("At /login, from /admin/account, expired");
 });
 
 test("whoever has a password that was given out chooses one of their own first", async () => {

@@ -34,8 +34,10 @@ const AuditPage = lazy(() => import("./AuditPage"));
 
 /** The operator's door: who is no administrator is told so. */
 export default function AdminPages() {
-  const { data: me, error, refetch } = useQuery(meQuery);
-  if (error instanceof ApiError && error.status === 401) return <LoggedOut />;
+  // Asked once: whoever logs out here is led to the door by that.
+  const [isOver] = useState(() => session.isOver);
+  const { data: me, error, refetch } = useQuery({ ...meQuery, enabled: !isOver });
+  if (isOver || (error instanceof ApiError && error.status === 401)) return <LoggedOut seen={me !== undefined} />;
   if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
   if (me) return me.role === "admin" ? <Dashboard me={me} /> : <NotForYou me={me} />;
   if (error) {
@@ -56,10 +58,10 @@ function Loading() {
   );
 }
 
-/** Leads to the door, and from there back to the page that was asked for. */
-function LoggedOut() {
+/** Leads to the door, and from there back to the page that was asked for; `seen` if somebody was logged in on this page. */
+function LoggedOut({ seen }: { seen: boolean }) {
   const { pathname, search } = useLocation();
-  const [known] = useState(() => session.kind !== null);
+  const [known] = useState(() => seen || session.kind !== null);
   useEffect(() => session.end(), []);
   const state: LoginState = { ...(known ? { reason: "expired" } : {}), from: pathname + search };
   return <Navigate to="/login" replace state={state} />;

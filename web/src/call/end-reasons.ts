@@ -10,6 +10,10 @@ const fault: Ending = {
   title: "The call ended because of a fault on our side",
   explanation: "We are sorry. What you see below is what was done. Please call again.",
 };
+const restarting: Ending = {
+  title: "The service is being restarted",
+  explanation: "The call was closed so that the server could be renewed. It will be back in a moment.",
+};
 const lost: Ending = { title: connectionLost.title, explanation: connectionLost.advice };
 
 /** By the names under which the server records why calls end. */
@@ -24,16 +28,19 @@ const ENDINGS: Record<string, Ending> = {
     title: "The call reached its longest length",
     explanation: "Calls are limited in time. Call again to go on.",
   },
-  drained: {
-    title: "The service is being restarted",
-    explanation: "The call was closed so that the server could be renewed. It will be back in a moment.",
+  withdrawn: {
+    title: "Your access was withdrawn",
+    explanation: "What you logged in with does not open calls any more. Ask whoever gave it to you.",
   },
+  drained: restarting,
+  server_stopped: restarting,
   abuse: {
     title: "The call was closed",
     explanation: "This page sent something that the server does not take. Load the page again, then call again.",
   },
   vanished: lost,
   never_connected: lost,
+  stuck: fault,
   failed: fault,
   failed_to_start: fault,
   server_lost: fault,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
+import { endInWords } from "../admin/words";
 import { ApiError, retryAfter } from "../api/errors";
+import { heading } from "../components/format";
 import { ending } from "./end-reasons";
 import { callFailure, connectionFailed } from "./failures";
 import { judge, qualityInWords, sampleOf } from "./quality";
@@ -54,12 +56,19 @@ describe("the end of a call", () => {
       "agent_ended",
       "silence",
       "too_long",
+      "withdrawn",
       "drained",
+      "server_stopped",
+      "abuse",
       "vanished",
+      "stuck",
+      "never_connected",
       "failed",
+      "failed_to_start",
       "server_lost",
     ]) {
       expect(ending(reason), reason).not.toEqual(ending(null));
+      expect(endInWords(reason), reason).not.toBe(heading(reason));
     }
     expect(ending("something_new")).toEqual(ending(null));
   });

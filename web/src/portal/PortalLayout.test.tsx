@@ -1,13 +1,13 @@
 import { MantineProvider } from "@mantine/core";
 import { RTVIEvent } from "@pipecat-ai/client-js";
-import { QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
 import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
 import { Link, MemoryRouter, Route, Routes, useLocation } from "react-router";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { createQueryClient } from "../api/queries";
+import { createQueryClient, meQuery } from "../api/queries";
 import { session } from "../api/session";
 import { LiveCall } from "../call/live-call";
 import { ShellSlots } from "../components/ShellSlot";
@@ -86,6 +86,8 @@ function Site() {
   );
 }
 
+let queryClient: QueryClient;
+
 function open(address = "/start", replies: Parameters<typeof serve>[0] = {}) {
   const asked = serve({
     "GET /api/v1/me": [guest],
@@ -96,9 +98,10 @@ function open(address = "/start", replies: Parameters<typeof serve>[0] = {}) {
     "GET /api/v1/inbox": [{ body: { data: [{ text: "Code 123456.", at: "2026-01-01T00:00:00Z" }] } }],
     ...replies,
   });
+  queryClient = createQueryClient();
   render(
     <MantineProvider>
-      <QueryClientProvider client={createQueryClient()}>
+      <QueryClientProvider client={queryClient}>
         <MemoryRouter initialEntries={[address]}>
           <Site />
         </MemoryRouter>
@@ -205,12 +208,26 @@ test.each([
 ] as const)("a %s who is logged out at %s is led to %s", async (kind, address, door) => {
   session.end();
   if (kind) session.begin(kind);
-  open(address, {
+  const asked = open(address, {
     "GET /api/v1/me": [refusal(401, "unauthorized")],
     "POST /api/v1/auth/refresh-token": [refusal(401, "refresh_refused")],
   });
   await screen.findByText(`At ${door}`);
   expect(session.kind).toBeNull();
+  if (!kind) expect(asked).toEqual([]); // It could but be refused.
+});
+
+test("a customer whom another tab has logged out is led to the customers' door", async () => {
+  session.begin("customer");
+  const customer = { body: { ...guest.body, id: "usr_1", role: "user", remaining_uses: null } };
+  open("/start", {
+    "GET /api/v1/me": [customer, refusal(401, "unauthorized")],
+    "POST /api/v1/auth/refresh-token": [refusal(401, "refresh_refused")],
+  });
+  await screen.findByText("At /start");
+  session.end();
+  await act(() => queryClient.invalidateQueries(meQuery));
+  await screen.findByText("At /login");
 });
 
 test("an administrator is told whom the pages are for, and keeps the dashboard and a way out", async () => {

@@ -6,7 +6,7 @@ import { Link, Navigate, Outlet, useLocation, useMatch, useNavigate } from "reac
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
-import { agentsQuery, meQuery } from "../api/queries";
+import { agentsQuery, meQuery, type Me } from "../api/queries";
 import { session, type LoginState } from "../api/session";
 import type { LiveCall } from "../call/live-call";
 import { Microphone } from "../call/microphone";
@@ -21,13 +21,15 @@ const CallHost = lazy(() => import("../call/CallHost"));
 
 /** Everything behind a door: knows who is here, and keeps the microphone and the call from page to page. */
 export function PortalLayout() {
-  const { data, error, refetch } = useQuery(meQuery);
+  // Asked once: whoever logs out here is led to the door by that.
+  const [isOver] = useState(() => session.isOver);
+  const { data, error, refetch } = useQuery({ ...meQuery, enabled: !isOver });
   // The page comes when all of it is there: no second sign of waiting, which stays for a while once it is shown.
   const me = useDeferredValue(data);
   const queryClient = useQueryClient();
   const [microphone] = useState(() => new Microphone());
   const [call, setCall] = useState<LiveCall | null>(null);
-  const leave = useLeave(call);
+  const leave = useLeave(call, me);
   const value = useMemo(() => me && { me, microphone, call, setCall, leave }, [me, microphone, call, leave]);
 
   useEffect(() => () => microphone.close(), [microphone]);
@@ -45,7 +47,7 @@ export function PortalLayout() {
     if (session.kind === "guest") void queryClient.prefetchQuery(agentsQuery);
   }, [queryClient]);
 
-  if (error instanceof ApiError && error.status === 401) return <LoggedOut />;
+  if (isOver || (error instanceof ApiError && error.status === 401)) return <LoggedOut me={data} />;
   if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
   if (value) {
     return (
@@ -97,9 +99,10 @@ function Room() {
 }
 
 /** Leads to the door by which whoever was here had come, or to the one that opens the page asked for. */
-function LoggedOut() {
+function LoggedOut({ me }: { me: Me | undefined }) {
   const { pathname } = useLocation();
-  const [kind] = useState(() => session.kind);
+  // Another tab may have logged out whoever was here.
+  const [kind] = useState(() => session.kind ?? (me && (me.role === "otp" ? "guest" : "customer")));
   useEffect(() => session.end(), []);
   const toBank = /^\/(bank|profile)(\/|$)/.test(pathname);
   const state: LoginState = { ...(kind ? { reason: "expired" } : {}), from: pathname };
@@ -119,11 +122,11 @@ function useHangUpOnLeaving(call: LiveCall | null): void {
   }, [call]);
 }
 
-function useLeave(call: LiveCall | null): () => Promise<void> {
+function useLeave(call: LiveCall | null, me: Me | undefined): () => Promise<void> {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
+  const customer = me?.role !== "otp";
   return useCallback(async () => {
-    const customer = session.kind === "customer" || session.kind === "admin";
     await call?.end("hung_up");
     session.end();
     // The cookies expire by themselves as well.
@@ -131,7 +134,7 @@ function useLeave(call: LiveCall | null): () => Promise<void> {
     const state: LoginState = { reason: "left" };
     await navigate(customer ? "/login" : "/", { state });
     queryClient.clear();
-  }, [call, navigate, queryClient]);
+  }, [call, customer, navigate, queryClient]);
 }
 
 /** The way between the assistants and the bank, and out. */
