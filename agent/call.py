@@ -23,7 +23,7 @@ from agent.transport import CallTransport
 from agent.webrtc import CallConnection
 from calls import log as call_log
 from calls import usage
-from calls.events import Event
+from calls.events import Event, ToolOutcome
 from core.clock import monotonic_s, utc_now
 from core.db import Database
 from core.errors import AppError, Conflict
@@ -36,7 +36,7 @@ from pipelines.base import AgentType, Json, Means, Outcome
 from pipelines.build import Conversation, Services, build
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.teller import Teller
-from pipelines.tools import ToolDesk, ToolOutcome
+from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
 from providers.base import Brief, Kind

@@ -42,8 +42,15 @@ class _Page:
     usages: dict[tuple[str, str], Usage] = field(default_factory=dict)
     """The newest totals; older ones need not be written."""
 
-    def __len__(self) -> int:
+    @property
+    def lines(self) -> int:
+        """How much there is of what adds up; totals do not."""
         return len(self.turns) + len(self.timings) + len(self.events)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.lines or self.usages)
 
     def before(self, later: _Page) -> _Page:
         """Both, this one first."""
@@ -88,7 +95,7 @@ class Scribe:
         self._news.set()
 
     def _has_room(self) -> bool:
-        if len(self._page) >= MAX_WAITING:
+        if self._page.lines >= MAX_WAITING:
             self.dropped += 1
             return False
         self._news.set()
@@ -124,7 +131,7 @@ class Scribe:
     async def _put_down(self) -> bool:
         """Write the page; False if the database is busy, then it is kept."""
         page, self._page = self._page, _Page()
-        if not page and not page.usages:
+        if page.empty:
             return True
         try:
             async with self._db.transaction() as db:
@@ -136,6 +143,6 @@ class Scribe:
             self._page = page.before(self._page)
             return False
         except (AppError, SQLAlchemyError) as error:
-            self.dropped += len(page)
+            self.dropped += page.lines
             logger.error("Could not write the record of {}: {}", self._call_id, type(error).__name__)
         return True

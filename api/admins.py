@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Acting, App, Who, admin
+from api.fields import PathId
 from api.limited import OPERATOR, Limited
-from api.paging import Page, PageOut, PathId
+from api.paging import Page, PageOut
 from api.portal import SessionOut, SessionsOut
 from core.clock import utc_now
 from identity import admins, audit, mfa, sessions
@@ -67,7 +67,8 @@ async def list_admins(app: App, who: Who, page: Page) -> PageOut[AdminOut]:
     """The administrators, the oldest first."""
     async with app.db.reading() as db:
         rows, total = await admins.page(db, page=page.page, per_page=page.per_page)
-        return page.of([await _shown(db, row, who) for row in rows], total)
+        with_totp = await mfa.with_totp(db, [row.id for row in rows])
+    return page.of([_shown(row, who, totp=row.id in with_totp) for row in rows], total)
 
 
 @router.post("", status_code=201, dependencies=[HASHING])
@@ -78,7 +79,8 @@ async def add_admin(body: AdminIn, app: App, who: Who, actor: Acting) -> NewPass
         row = await admins.add(
             db, username=body.username, name=body.name, password_hash=password_hash, actor=actor, now=utc_now()
         )
-        return NewPasswordOut(**(await _shown(db, row, who)).model_dump(), password=password)
+        shown = _shown(row, who, totp=await mfa.has_totp(db, row.id))
+    return NewPasswordOut(**shown.model_dump(), password=password)
 
 
 @router.patch("/{admin_id}")
@@ -86,7 +88,7 @@ async def change_admin(admin_id: PathId, body: AdminChangeIn, app: App, who: Who
     """Keep an administrator out, or let them in again."""
     async with app.db.transaction() as db:
         row = await admins.set_disabled(db, admin_id=admin_id, disabled=body.disabled, actor=actor, now=utc_now())
-        return await _shown(db, row, who)
+        return _shown(row, who, totp=await mfa.has_totp(db, row.id))
 
 
 @router.post("/{admin_id}/reset-password", dependencies=[HASHING])
@@ -104,7 +106,8 @@ async def reset_password(
             actor=actor,
             now=utc_now(),
         )
-        return NewPasswordOut(**(await _shown(db, row, who)).model_dump(), password=password)
+        shown = _shown(row, who, totp=await mfa.has_totp(db, row.id))
+    return NewPasswordOut(**shown.model_dump(), password=password)
 
 
 @router.get("/{admin_id}/sessions")
@@ -122,11 +125,11 @@ async def end_session(admin_id: PathId, session_id: PathId, app: App, actor: Act
     now = utc_now()
     async with app.db.transaction() as db:
         await admins.get(db, admin_id)
-        await sessions.revoke(db, session_id=session_id, subject=admin_id, now=now)
-        audit.note(db, actor=actor, act="session.ended", subject=session_id, customer_id=None, at=now)
+        await sessions.revoke(db, session_id=session_id, subject=admin_id, now=now, ended_by=sessions.EndedBy.REVOKED)
+        audit.note(db, actor=actor, act="session.ended", subject=session_id, at=now)
 
 
-async def _shown(db: AsyncSession, row: User, who: Claims) -> AdminOut:
+def _shown(row: User, who: Claims, *, totp: bool) -> AdminOut:
     return AdminOut(
         id=row.id,
         username=row.username,
@@ -134,7 +137,7 @@ async def _shown(db: AsyncSession, row: User, who: Claims) -> AdminOut:
         created_at=row.created_at,
         disabled=row.disabled_at is not None,
         last_login_at=row.last_login_at,
-        totp=await mfa.has_totp(db, row.id),
+        totp=totp,
         must_change_password=row.must_change_password,
         current=row.id == who.subject,
     )

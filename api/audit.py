@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from api.bank.schemas import Moment
 from api.deps import App, admin
+from api.fields import Moment
 from api.limited import OPERATOR
 from api.paging import PageOut, Paging
 from core.crypto import load_secret

@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.schemas import Code
 from api.deps import SESSION_COOKIE, Address, App, Bearer, Shared, actor_of, bearer, token_of
+from api.fields import Code, Id
 from api.limited import Limited
 from core import webhooks
 from core.clock import utc_now
@@ -32,8 +32,6 @@ REFRESH_PATH = "/api/v1/auth"
 PASSWORD_RATE = "120/minute"  # noqa: S105 - a rate
 CODE_RATE = "600/minute"
 TOKEN_RATE = "120/minute"  # noqa: S105 - a rate
-
-Id = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 customers = APIRouter(prefix="/auth", tags=["auth"])
@@ -481,7 +479,7 @@ async def _record_refusal(app: Shared, request: Request, user_id: str) -> None:
 def _note(
     db: AsyncSession, actor: Actor, act: str, subject: str | None, at: datetime, result: audit.Result = "ok"
 ) -> None:
-    audit.note(db, actor=actor, act=act, subject=subject, customer_id=None, at=at, result=result)
+    audit.note(db, actor=actor, act=act, subject=subject, at=at, result=result)
 
 
 def _seconds(life: timedelta) -> int:

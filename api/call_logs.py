@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,11 +15,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.schemas import Moment, Text
 from api.deps import App, admin
+from api.fields import Id, Moment, PathId, Text, dollars
 from api.limited import OPERATOR
-from api.paging import Id, PageOut, Paging, PathId
-from api.traffic import dollars
+from api.paging import PageOut, Paging
 from calls import answers, costs, events, summary, transcript
 from calls import log as call_log
 from calls.log import CallRecord, CallState, Outcome, Wanted
@@ -47,7 +47,14 @@ class Filter(BaseModel):
     @property
     def wanted(self) -> Wanted:
         """The same for the call log."""
-        return Wanted(self.since, self.until, self.agent_type, self.otp_id, self.outcome, self.q)
+        return Wanted(
+            since=self.since,
+            until=self.until,
+            agent_type=self.agent_type,
+            otp_id=self.otp_id,
+            outcome=self.outcome,
+            search=self.q,
+        )
 
 
 class CallsIn(Paging, Filter):
@@ -93,7 +100,7 @@ class TurnOut(BaseModel):
     interrupted: bool
 
 
-class AnswerOut(BaseModel):
+class AnswerTimeOut(BaseModel):
     """How long one answer took, and where the time went."""
 
     seq: int
@@ -114,7 +121,7 @@ class EventOut(BaseModel):
     outcome: str
 
 
-class UsageOut(BaseModel):
+class VendorUsageOut(BaseModel):
     """What the call used of one vendor."""
 
     kind: str
@@ -133,9 +140,9 @@ class CallDetailOut(CallOut):
 
     rating_comment: str | None
     turns_said: list[TurnOut]
-    answers: list[AnswerOut]
+    answers: list[AnswerTimeOut]
     events: list[EventOut]
-    usage: list[UsageOut]
+    usage: list[VendorUsageOut]
 
 
 @router.get("")
@@ -194,7 +201,7 @@ async def get_call(call_id: PathId, app: App) -> CallDetailOut:
             for seq, turn in enumerate(turns)
         ],
         answers=[
-            AnswerOut(seq=each.seq, at=each.at, greeting=each.greeting, total_ms=each.total_ms, stages=each.stages)
+            AnswerTimeOut(seq=each.seq, at=each.at, greeting=each.greeting, total_ms=each.total_ms, stages=each.stages)
             for each in timed
         ],
         events=[
@@ -209,7 +216,7 @@ async def get_call(call_id: PathId, app: App) -> CallDetailOut:
             for event in happened
         ],
         usage=[
-            UsageOut(
+            VendorUsageOut(
                 kind=each.kind,
                 provider=each.provider,
                 model=each.model,
@@ -225,11 +232,18 @@ async def get_call(call_id: PathId, app: App) -> CallDetailOut:
     )
 
 
-async def shown(db: AsyncSession, rows: Sequence[CallRecord]) -> list[CallOut]:
-    """Calls as operators see them in lists."""
+async def shown(
+    db: AsyncSession, rows: Sequence[CallRecord], known: defaultdict[str, Summary] | None = None
+) -> list[CallOut]:
+    """Calls as operators see them in lists.
+
+    Args:
+        known: Their summaries, where they have been asked for already.
+    """
     labels = await otp.labels(db, (row.otp_id for row in rows if row.otp_id))
     names = await users.names(db, (row.subject for row in rows if row.otp_id is None))
-    known = await summary.of_calls(db, [row.id for row in rows])
+    if known is None:
+        known = await summary.of_calls(db, [row.id for row in rows])
     return [_line(row, known[row.id], labels, names) for row in rows]
 
 

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
-from api.bank.schemas import Code
 from api.deps import App, Caller, Shared
+from api.fields import Code, PathId
 from api.limited import Limited
-from api.paging import PathId
 from calls import log as call_log
 from core.errors import AppError, Invalid
 from pipelines.base import Outcome
@@ -89,13 +88,13 @@ class CandidatesIn(BaseModel):
     candidates: list[CandidateIn] = Field(max_length=50)
 
 
-class CodeIn(BaseModel):
+class KeypadIn(BaseModel):
     """The digits typed on the keypad."""
 
     code: Code
 
 
-class CodeOut(BaseModel):
+class KeypadOut(BaseModel):
     """What became of it."""
 
     right: bool | None = Field(description="Whether the code was right; null when it was cancelled")
@@ -142,13 +141,13 @@ async def hang_up(session_id: str, app: App, caller: Caller) -> None:
 
 
 @router.post("/sessions/{session_id}/code", dependencies=[Depends(Limited("20/minute"))])
-async def enter_code(session_id: str, body: CodeIn, app: App, caller: Caller) -> CodeOut:
+async def enter_code(session_id: str, body: KeypadIn, app: App, caller: Caller) -> KeypadOut:
     """Enter the code the call asks for: beside the conversation, so that neither model nor record ever has it."""
     return _code_out(await app.switchboard.enter_code(session_id, caller, body.code))
 
 
 @router.delete("/sessions/{session_id}/code")
-async def cancel_code(session_id: str, app: App, caller: Caller) -> CodeOut:
+async def cancel_code(session_id: str, app: App, caller: Caller) -> KeypadOut:
     """Do without what the code was asked for."""
     return _code_out(await app.switchboard.enter_code(session_id, caller, None))
 
@@ -214,9 +213,9 @@ async def _candidates(app: Shared, caller: Caller, session_id: str, body: Candid
     return StatusOut()
 
 
-def _code_out(outcome: Outcome) -> CodeOut:
+def _code_out(outcome: Outcome) -> KeypadOut:
     tries = outcome.code.tries_left if outcome.code else 0
-    return CodeOut(right=outcome.right, tries_left=tries, state=outcome.state)
+    return KeypadOut(right=outcome.right, tries_left=tries, state=outcome.state)
 
 
 def _agent_type(data: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Set
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from loguru import logger
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.call_logs import shown
 from api.deps import Shared, Who, admin
@@ -19,7 +20,7 @@ from api.limited import OPERATOR
 from api.traffic import NumbersOut, today
 from calls import log as call_log
 from calls import summary
-from core.clock import utc_now
+from core.clock import monotonic_s, utc_now
 from core.errors import AppError, Busy
 from core.tasks import finish, spawn
 from identity import standing
@@ -27,7 +28,11 @@ from identity.tokens import Claims
 
 LOOK_EVERY_S = 1.0
 BEAT_S = 15.0
-"""The longest silence on a stream; as often it is asked whether the listener's log-in still stands."""
+"""The longest silence on a stream, and the longest time today's numbers stay as they are.
+
+Whether a listener's log-in still stands is asked before each event, so that the last one comes before the log-out, and
+at each beat.
+"""
 
 MAX_LISTENERS = 50
 MAX_SHOWN = 200
@@ -59,6 +64,31 @@ class LiveOut(BaseModel):
     lag_ms: float
     calls: list[LiveCallOut]
     today: NumbersOut = Field(description="Since midnight, UTC")
+
+
+class Today:
+    """Today's numbers: most of the work of a look, so read anew only when a call began or ended, or once a beat.
+
+    Args:
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic_s) -> None:
+        self._clock = clock
+        self._numbers: NumbersOut | None = None
+        self._calls: Set[str] = frozenset()
+        self._read_s = 0.0
+
+    async def numbers(self, db: AsyncSession, *, calls: Set[str], now: datetime) -> NumbersOut:
+        """The numbers since midnight, UTC, as of at most a beat ago.
+
+        Args:
+            calls: The ids of those that are going on.
+        """
+        if self._numbers is None or calls != self._calls or self._clock() - self._read_s >= BEAT_S:
+            self._numbers = await today(db, now=now)
+            self._calls, self._read_s = calls, self._clock()
+        return self._numbers
 
 
 class Ticker:
@@ -115,10 +145,11 @@ class Ticker:
             await self._looking
 
     async def _look_on(self) -> None:
+        numbers = Today()
         try:
             while self._listeners and not self._closed.is_set():
                 try:
-                    newest = await look(self._app)
+                    newest = await look(self._app, numbers)
                 except AppError as error:
                     logger.warning("The live traffic could not be read: {}", error.code)
                 except Exception as error:  # noqa: BLE001 - the root of a task, and there is another look
@@ -143,14 +174,14 @@ class Ticker:
         return who.expires_at > utc_now()
 
 
-async def look(app: Shared) -> LiveOut:
+async def look(app: Shared, numbers: Today) -> LiveOut:
     """What is going on: open calls by the record, which knows every process's, and today's numbers."""
     now = utc_now()
     async with app.db.reading() as db:
         rows = await call_log.open_calls(db, limit=MAX_SHOWN)
-        calls = await shown(db, rows)
         known = await summary.of_calls(db, [row.id for row in rows])
-        numbers = await today(db, now=now)
+        calls = await shown(db, rows, known)
+        so_far = await numbers.numbers(db, calls={row.id for row in rows}, now=now)
     return LiveOut(
         at=now,
         seats=app.switchboard.seats,
@@ -164,7 +195,7 @@ async def look(app: Shared) -> LiveOut:
             )
             for call in calls
         ],
-        today=numbers,
+        today=so_far,
     )
 
 

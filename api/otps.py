@@ -8,10 +8,9 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field, model_validator
 
-from api.bank.schemas import Moment, Text
 from api.deps import Acting, App, Shared, admin
+from api.fields import Moment, PathId, Text
 from api.limited import OPERATOR
-from api.paging import PathId
 from calls import usage
 from core.clock import utc_now
 from core.db import MAX_PAGE
@@ -28,7 +27,7 @@ Uses = Annotated[int, Field(ge=0, le=MAX_USES, strict=True)]
 Label = Annotated[str, Field(max_length=120)]
 
 
-class CodesIn(BaseModel):
+class OtpIn(BaseModel):
     """New codes."""
 
     count: int = Field(1, ge=1, le=MAX_COUNT, strict=True)
@@ -37,7 +36,7 @@ class CodesIn(BaseModel):
     label: Label | None = Field(None, description="What they are for")
 
 
-class CodeIn(BaseModel):
+class OtpChangeIn(BaseModel):
     """What to change of a code; what is not named stays."""
 
     max_uses: Uses | None = Field(None, description="Calls in all; fewer than were made leave none")
@@ -62,7 +61,7 @@ class CodesWanted(BaseModel):
     search: Text | None = Field(None, max_length=120, description="Part of the label, or the id")
 
 
-class CodeOut(BaseModel):
+class OtpOut(BaseModel):
     """A code."""
 
     id: str
@@ -81,7 +80,7 @@ class CodeOut(BaseModel):
 
 @router.get("/")
 @router.get("", include_in_schema=False)
-async def list_codes(app: App, response: Response, wanted: Annotated[CodesWanted, Query()]) -> list[CodeOut]:
+async def list_codes(app: App, response: Response, wanted: Annotated[CodesWanted, Query()]) -> list[OtpOut]:
     """Codes, the newest first; `X-Total-Count` says how many there are."""
     now = utc_now()
     async with app.db.reading() as db:
@@ -95,7 +94,7 @@ async def list_codes(app: App, response: Response, wanted: Annotated[CodesWanted
 
 @router.post("/", status_code=201)
 @router.post("", status_code=201, include_in_schema=False)
-async def issue_codes(body: CodesIn, app: App, actor: Acting) -> list[CodeOut]:
+async def issue_codes(body: OtpIn, app: App, actor: Acting) -> list[OtpOut]:
     """Make new codes. The answer is the only place where they are readable, unless OTP_REVEAL is on."""
     now = utc_now()
     life = body.expires_in_minutes
@@ -116,7 +115,7 @@ async def issue_codes(body: CodesIn, app: App, actor: Acting) -> list[CodeOut]:
 
 
 @router.get("/{otp_id}")
-async def get_code(otp_id: PathId, app: App) -> CodeOut:
+async def get_code(otp_id: PathId, app: App) -> OtpOut:
     """One code."""
     async with app.db.reading() as db:
         row = await otp.get(db, otp_id)
@@ -125,7 +124,7 @@ async def get_code(otp_id: PathId, app: App) -> CodeOut:
 
 
 @router.put("/{otp_id}")
-async def change_code(otp_id: PathId, body: CodeIn, app: App, actor: Acting) -> CodeOut:
+async def change_code(otp_id: PathId, body: OtpChangeIn, app: App, actor: Acting) -> OtpOut:
     """Change a code's uses, label or expiry, or switch it off and on; calls end with a code that opens nothing more."""
     now = utc_now()
     async with app.db.transaction() as db:
@@ -146,8 +145,8 @@ async def delete_code(otp_id: PathId, app: App, actor: Acting) -> None:
 
 def _shown(
     app: Shared, row: OtpCode, now: datetime, last_used_at: datetime | None, *, code: str | None = None
-) -> CodeOut:
-    return CodeOut(
+) -> OtpOut:
+    return OtpOut(
         id=row.id,
         code=code or (_clear(row) if app.settings.otp_reveal else None),
         label=row.label,

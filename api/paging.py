@@ -1,19 +1,16 @@
-"""Lists that come in pages, and the ids in their addresses."""
+"""Lists that come in pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from core.db import MAX_PAGE, MAX_PER_PAGE
 
 Item = TypeVar("Item")
-
-Id = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z]+_[0-9a-z_]+$")]
-PathId = Annotated[Id, Path()]
 
 
 class PaginationOut(BaseModel):

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import inbox
-from api.auth import ChallengeOut, Id, password_attempt
-from api.bank.schemas import Code
+from api.auth import ChallengeOut, password_attempt
 from api.deps import Acting, Address, App, Registered, Shared, Who
+from api.fields import Code, Id, PathId
 from api.limited import Limited
 from banking import customers
 from core.clock import utc_now
@@ -170,14 +170,14 @@ async def my_sessions(app: App, who: Who) -> SessionsOut:
 
 
 @router.delete("/me/sessions/{session_id}", status_code=204)
-async def end_session(session_id: Id, app: App, who: Who, actor: Acting) -> None:
+async def end_session(session_id: PathId, app: App, who: Who, actor: Acting) -> None:
     """End one of one's log-ins, on this device or another."""
     if not _is_own(session_id, who):
         raise sessions.no_such_session()
     now = utc_now()
     async with app.db.transaction() as db:
         await sessions.revoke(db, session_id=session_id, subject=who.subject, now=now)
-        audit.note(db, actor=actor, act="session.ended", subject=session_id, customer_id=None, at=now)
+        audit.note(db, actor=actor, act="session.ended", subject=session_id, at=now)
 
 
 @router.post("/me/totp", status_code=201, dependencies=[Depends(Limited(SETTING_RATE))])
@@ -234,7 +234,7 @@ async def confirm_totp(body: EnrolmentIn, app: App, who: Registered, actor: Acti
             right = answer.right
         added = right and await mfa.confirm_enrolment(db, **app_code)
         if added:
-            audit.note(db, actor=actor, act="totp.added", subject=who.subject, customer_id=None, at=now)
+            audit.note(db, actor=actor, act="totp.added", subject=who.subject, at=now)
         factors = await _factors(db, await users.get(db, who.subject))
     if not added:
         raise Invalid("The code that was sent is not right.", code="otp_refused")
@@ -250,7 +250,7 @@ async def remove_totp(
     now = utc_now()
     async with app.db.transaction() as db:
         if await mfa.remove_totp(db, user_id=who.subject):
-            audit.note(db, actor=actor, act="totp.removed", subject=who.subject, customer_id=None, at=now)
+            audit.note(db, actor=actor, act="totp.removed", subject=who.subject, at=now)
 
 
 @router.put("/me/login-factor", dependencies=[Depends(Limited(SETTING_RATE))])
@@ -265,9 +265,7 @@ async def set_login_factor(
     async with app.db.transaction() as db:
         await users.set_login_factor(db, user_id=who.subject, factor=body.login_factor)
         details = {"factor": body.login_factor or ""}
-        audit.note(
-            db, actor=actor, act="login_factor.set", subject=who.subject, customer_id=None, at=now, details=details
-        )
+        audit.note(db, actor=actor, act="login_factor.set", subject=who.subject, at=now, details=details)
         return await _factors(db, await users.get(db, who.subject))
 
 

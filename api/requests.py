@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.deps import Acting, App, admin
+from api.fields import PathId
 from api.limited import OPERATOR
-from api.paging import PageOut, Paging, PathId
+from api.paging import PageOut, Paging
 from banking import customers, requests
 from banking.requests import RequestKind, RequestState, ServiceRequest
 from core.clock import utc_now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.bank.schemas import Moment
 from api.deps import App, admin
+from api.fields import Id, Moment, dollars
 from api.limited import OPERATOR
-from api.paging import Id, PageOut, Paging
+from api.paging import PageOut, Paging
+from calls import costs, summary, traffic, usage
 from calls import log as call_log
-from calls import summary, traffic, usage
 from calls.log import Outcome, Wanted
 from calls.traffic import Numbers
 from core.clock import utc_now
@@ -25,7 +26,9 @@ from identity import otp, users
 from pipelines import catalog as agent_types
 
 MAX_BUCKETS = 400
-"""More would keep the event loop, and the calls on it, waiting for too long."""
+MAX_TIMED_BUCKETS = 100
+"""With the answers' times there are dozens of rows to a bucket: more would keep the event loop, and the calls on it,
+waiting for too long."""
 
 MAX_SPAN = timedelta(days=400)
 MAX_HISTORY = 1000
@@ -60,7 +63,7 @@ Offset = Annotated[int, Field(ge=-DAY_MINUTES, le=DAY_MINUTES, multiple_of=15)]
 OFFSET = "Minutes that the reader's zone is ahead of UTC: where days begin"
 
 
-class UsageOut(BaseModel):
+class AccessRecordOut(BaseModel):
     """A counted use, and the call that came of it."""
 
     id: str
@@ -90,7 +93,7 @@ class BucketOut(BaseModel):
     calls: int
     connected: int
     failed: int
-    refused: int = Field(description="Callers turned away because all lines were busy")
+    refused: int = Field(description="Callers turned away because no call could be taken just then")
     minutes: float
     cost_usd: float
 
@@ -180,7 +183,7 @@ class StageOut(BaseModel):
     mean_ms: float
 
 
-class FailureOut(BaseModel):
+class FailedCallOut(BaseModel):
     """A call that failed through our fault."""
 
     call_id: str
@@ -200,7 +203,7 @@ class OverviewOut(BaseModel):
     buckets: list[BucketNumbersOut]
     agents: list[AgentNumbersOut]
     stages: list[StageOut]
-    failures: list[FailureOut] = Field(description="The newest")
+    failures: list[FailedCallOut] = Field(description="The newest")
 
 
 class UsageWanted(Paging):
@@ -250,15 +253,15 @@ async def usage_history(
     before: Annotated[Id | None, Query(description="The last access seen: what is older than it")] = None,
     agent_type: Annotated[str | None, Query(max_length=64)] = None,
     otp_id: Annotated[Id | None, Query()] = None,
-) -> list[UsageOut]:
+) -> list[AccessRecordOut]:
     """Who used which agent, the newest first."""
     async with app.db.reading() as db:
         found = await usage.history(db, limit=limit, before=before, agent_type=agent_type, otp_id=otp_id)
         labels = await otp.labels(db, (access.otp_id for access, _ in found if access.otp_id))
         names = await users.names(db, (access.user_id for access, _ in found if access.user_id))
-        known = await summary.of_calls(db, [call.id for _, call in found if call is not None])
+        cost = await costs.totals(db, [call.id for _, call in found if call is not None])
     return [
-        UsageOut(
+        AccessRecordOut(
             id=access.id,
             agent_type=access.agent_type,
             at=access.at,
@@ -273,7 +276,7 @@ async def usage_history(
             ended_at=call and call.ended_at,
             end_reason=call and call.end_reason,
             seconds=call and call.seconds,
-            cost_usd=dollars(known[call.id].cost_micros if call else 0),
+            cost_usd=dollars(cost.get(access.call_id or "", 0)),
         )
         for access, call in found
     ]
@@ -289,7 +292,7 @@ async def agents_traffic(
     """The traffic of every agent type."""
     now, offset = utc_now(), timedelta(minutes=utc_offset_minutes)
     bucket = timedelta(minutes=bucket_minutes)
-    _check_buckets(timedelta(hours=hours), bucket)
+    _check_buckets(timedelta(hours=hours), bucket, most=MAX_BUCKETS)
     count = -(-timedelta(hours=hours) // bucket)
     begins = _floor(now, bucket, offset) - (count - 1) * bucket
     midnight = _floor(now, timedelta(days=1), offset)
@@ -298,18 +301,22 @@ async def agents_traffic(
         today = await traffic.totals(db, since=midnight)
         found = await _over_time(db, begins, now, bucket, offset, timed=False)
     names = _names({agent for _, agent in found} | set(totals) | set(live))
-    return [
-        TrafficOut(
-            agent_type=agent,
-            name=name,
-            total=totals[agent]["accesses"] if agent in totals else 0,
-            today=today[agent]["accesses"] if agent in today else 0,
-            live=live.get(agent, 0),
-            last_access=totals[agent].last_access_at if agent in totals else None,
-            buckets=[BucketOut.of(at, found.get((at, agent), NOTHING)) for at in _steps(begins, now, bucket)],
-        )
-        for agent, name in names.items()
-    ]
+
+    def shaped() -> list[TrafficOut]:
+        return [
+            TrafficOut(
+                agent_type=agent,
+                name=name,
+                total=totals[agent]["accesses"] if agent in totals else 0,
+                today=today[agent]["accesses"] if agent in today else 0,
+                live=live.get(agent, 0),
+                last_access=totals[agent].last_access_at if agent in totals else None,
+                buckets=[BucketOut.of(at, found.get((at, agent), NOTHING)) for at in _steps(begins, now, bucket)],
+            )
+            for agent, name in names.items()
+        ]
+
+    return await asyncio.to_thread(shaped)  # hundreds of buckets take longer than the event loop may wait
 
 
 @router.get("/usage")
@@ -358,7 +365,7 @@ async def overview(app: App, wanted: Annotated[OverviewIn, Query()]) -> Overview
     since = _floor(wanted.since or until - timedelta(days=1), bucket, offset)
     if since >= until:
         raise Invalid("The time must begin before it ends, and before now.", code="bad_period")
-    _check_buckets(until - since, bucket)
+    _check_buckets(until - since, bucket, most=MAX_TIMED_BUCKETS)
     agent = wanted.agent_type
     async with app.db.reading() as db:
         found = await _over_time(db, since, until, bucket, offset, agent)
@@ -367,32 +374,36 @@ async def overview(app: App, wanted: Annotated[OverviewIn, Query()]) -> Overview
         rated_before = await call_log.ratings(db, since=since - (until - since), until=since, agent_type=agent)
         wanted_failures = Wanted(since=since, until=until, agent_type=agent, outcome=Outcome.FAILED)
         failures = await call_log.newest(db, wanted_failures, limit=FAILURES_SHOWN)
-    in_bucket, of_agent = defaultdict[datetime, Numbers](Numbers), defaultdict[str, Numbers](Numbers)
-    for (at, key), numbers in found.items():
-        in_bucket[at].add(numbers)
-        of_agent[key].add(numbers)
-    totals = _sum(of_agent.values())
-    names = _names(of_agent)
-    return OverviewOut(
-        since=since,
-        until=until,
-        bucket_minutes=wanted.bucket_minutes,
-        totals=NumbersOut.of(totals, _rated(rated)),
-        previous=NumbersOut.of(_sum(before.values()), _rated(rated_before)),
-        buckets=[BucketNumbersOut.of(in_bucket.get(at, NOTHING), at=at) for at in _steps(since, until, bucket)],
-        agents=[
-            AgentNumbersOut.of(of_agent.get(key, NOTHING), rated.get(key, (0, 0)), agent_type=key, name=name)
-            for key, name in names.items()
-            if agent in (None, key)
-        ],
-        stages=stages(totals),
-        failures=[
-            FailureOut(
-                call_id=call.id, agent_type=call.agent_type, at=call.started_at, end_reason=call.end_reason or "failed"
-            )
-            for call in failures
-        ],
-    )
+    failed = [
+        FailedCallOut(
+            call_id=call.id, agent_type=call.agent_type, at=call.started_at, end_reason=call.end_reason or "failed"
+        )
+        for call in failures
+    ]
+
+    def shaped() -> OverviewOut:
+        in_bucket, of_agent = defaultdict[datetime, Numbers](Numbers), defaultdict[str, Numbers](Numbers)
+        for (at, key), numbers in found.items():
+            in_bucket[at].add(numbers)
+            of_agent[key].add(numbers)
+        totals = _sum(of_agent.values())
+        return OverviewOut(
+            since=since,
+            until=until,
+            bucket_minutes=wanted.bucket_minutes,
+            totals=NumbersOut.of(totals, _rated(rated)),
+            previous=NumbersOut.of(_sum(before.values()), _rated(rated_before)),
+            buckets=[BucketNumbersOut.of(in_bucket.get(at, NOTHING), at=at) for at in _steps(since, until, bucket)],
+            agents=[
+                AgentNumbersOut.of(of_agent.get(key, NOTHING), rated.get(key, (0, 0)), agent_type=key, name=name)
+                for key, name in _names(of_agent).items()
+                if agent in (None, key)
+            ],
+            stages=stages(totals),
+            failures=failed,
+        )
+
+    return await asyncio.to_thread(shaped)  # a hundred histograms take longer to add up than the event loop may wait
 
 
 async def today(db: AsyncSession, *, now: datetime) -> NumbersOut:
@@ -432,10 +443,10 @@ async def _over_time(
     )
 
 
-def _check_buckets(span: timedelta, bucket: timedelta) -> None:
-    if span > MAX_SPAN or span / bucket > MAX_BUCKETS:
+def _check_buckets(span: timedelta, bucket: timedelta, *, most: int) -> None:
+    if span > MAX_SPAN or span / bucket > most:
         raise Invalid(
-            f"Ask for at most {MAX_SPAN.days} days in at most {MAX_BUCKETS} buckets: take longer ones.",
+            f"Ask for at most {MAX_SPAN.days} days in at most {most} buckets: take longer ones.",
             code="too_many_buckets",
         )
 
@@ -474,8 +485,3 @@ def _names(found: Iterable[str]) -> dict[str, str]:
 def minutes(numbers: Numbers) -> float:
     """How long the calls were together."""
     return round(numbers["seconds"] / 60, 2)
-
-
-def dollars(micros: int) -> float:
-    """Millionths of a dollar in dollars, for the screen."""
-    return micros / 1_000_000

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from api.deps import Acting, App, admin
+from api.fields import PathId
 from api.limited import OPERATOR
-from api.paging import Page, PageOut, PathId
+from api.paging import Page, PageOut
 from core import egress, webhooks
 from core.clock import utc_now
 from core.webhooks import Event, Webhook
@@ -62,7 +63,6 @@ async def add_webhook(body: WebhookIn, app: App, actor: Acting) -> WebhookOut:
             actor=actor,
             act="webhook.added",
             subject=webhook.id,
-            customer_id=None,
             at=now,
             details={
                 "host": target.url.raw_host.decode("ascii"),
@@ -77,7 +77,7 @@ async def remove_webhook(webhook_id: PathId, app: App, actor: Acting) -> None:
     """Tell somebody nothing any more, not even what they have missed."""
     async with app.db.transaction() as db:
         await webhooks.remove(db, webhook_id)
-        audit.note(db, actor=actor, act="webhook.removed", subject=webhook_id, customer_id=None, at=utc_now())
+        audit.note(db, actor=actor, act="webhook.removed", subject=webhook_id, at=utc_now())
 
 
 def _shown(webhook: Webhook, pending: int) -> WebhookOut:

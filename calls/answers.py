@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, func, insert, select
+from sqlalchemy import Index, SmallInteger, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, UtcDateTime
+from calls.rows import CallRow, append_rows
+from core.db import UtcDateTime
 
 STAGES = ("endpointing", "transcription", "turn", "llm", "tool", "sentence", "tts", "output", "other")
 """What an answer's time is made of, in the order in which it usually happens.
@@ -51,7 +52,7 @@ class Timing:
         return sum(self.stages.values())
 
 
-class Answer(Base):
+class Answer(CallRow):
     """A measured answer at its place in the call; the stages sum to `total_ms`.
 
     Attributes:
@@ -61,8 +62,6 @@ class Answer(Base):
     __tablename__ = "answers"
     __table_args__ = (Index("ix_answers_at", "at"),)
 
-    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     greeting: Mapped[bool]
     total_ms: Mapped[int]
@@ -85,24 +84,17 @@ class Answer(Base):
 
 async def append(db: AsyncSession, *, call_id: str, timings: Sequence[Timing]) -> None:
     """Add answers behind those a call has; one writer per call."""
-    if not timings:
-        return
-    last = await db.scalar(select(func.max(Answer.seq)).where(Answer.call_id == call_id))
-    await db.execute(
-        insert(Answer),
-        [
-            {
-                "call_id": call_id,
-                "seq": seq,
-                "at": timing.at,
-                "greeting": timing.greeting,
-                "total_ms": timing.total_ms,
-                **{f"{stage}_ms": timing.stages.get(stage, 0) for stage in STAGES},
-                "bucket": bucket_of(timing.total_ms),
-            }
-            for seq, timing in enumerate(timings, start=0 if last is None else last + 1)
-        ],
-    )
+    rows = [
+        {
+            "at": timing.at,
+            "greeting": timing.greeting,
+            "total_ms": timing.total_ms,
+            **{f"{stage}_ms": timing.stages.get(stage, 0) for stage in STAGES},
+            "bucket": bucket_of(timing.total_ms),
+        }
+        for timing in timings
+    ]
+    await append_rows(db, Answer, call_id=call_id, rows=rows)
 
 
 async def of_call(db: AsyncSession, call_id: str) -> Sequence[Answer]:

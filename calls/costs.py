@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sqlalchemy import BigInteger, ForeignKey, String, case, select
+from sqlalchemy import BigInteger, ForeignKey, String, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, SafeStr, storable_text
+from core.db import Base, SafeStr, storable_text, upsert
 
 UsageKind = Literal["stt", "llm", "tts"]
 
@@ -59,20 +59,16 @@ class CallUsage(Base):
 
 async def record(db: AsyncSession, *, call_id: str, usages: Iterable[Usage]) -> None:
     """Put down a call's totals in the place of earlier ones; the same again changes nothing."""
-    if db.get_bind().dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert
     for usage in usages:
         model = None if usage.model is None else storable_text(usage.model, max_length=MAX_MODEL_CHARS)
         values = asdict(usage) | {"call_id": call_id, "model": model}
-        statement = insert(CallUsage).values(**values)
-        key = {"call_id", "kind", "provider"}
-        await db.execute(
-            statement.on_conflict_do_update(
-                index_elements=sorted(key), set_={name: value for name, value in values.items() if name not in key}
-            )
-        )
+        await upsert(db, CallUsage, unique=("call_id", "kind", "provider"), **values)
+
+
+async def totals(db: AsyncSession, call_ids: Collection[str]) -> dict[str, int]:
+    """What each of these calls cost, in millionths of a US dollar; one that used nothing is left out."""
+    query = select(CallUsage.call_id, func.sum(CallUsage.cost_micros)).where(CallUsage.call_id.in_(call_ids))
+    return {call_id: int(micros) for call_id, micros in await db.execute(query.group_by(CallUsage.call_id))}
 
 
 async def of_call(db: AsyncSession, call_id: str) -> Sequence[CallUsage]:

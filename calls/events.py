@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ForeignKey, String, func, insert, select
+from sqlalchemy import String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, SafeStr, UtcDateTime
+from calls.rows import CallRow, append_rows
+from core.db import SafeStr, UtcDateTime
 
 EventKind = Literal["tool"]
-Outcome = Literal["ok", "refused", "failed"]
+ToolOutcome = Literal["ok", "refused", "failed"]
+"""How a tool ended: as asked, with an expected no (too little money), or with a fault of ours."""
 
 MAX_EVENTS = 10_000
 
@@ -26,23 +28,20 @@ class Event:
     Attributes:
         at: When it began.
         name: Of the tool.
-        outcome: `refused` is an expected no (too little money), `failed` a fault of ours.
     """
 
     at: datetime
     kind: EventKind
     name: str
     took_ms: int
-    outcome: Outcome
+    outcome: ToolOutcome
 
 
-class CallEvent(Base):
+class CallEvent(CallRow):
     """An event at its place in the call."""
 
     __tablename__ = "call_events"
 
-    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(20))
     name: Mapped[str] = mapped_column(SafeStr(64))
@@ -52,24 +51,7 @@ class CallEvent(Base):
 
 async def append(db: AsyncSession, *, call_id: str, events: Sequence[Event]) -> None:
     """Add events behind those a call has; one writer per call."""
-    if not events:
-        return
-    last = await db.scalar(select(func.max(CallEvent.seq)).where(CallEvent.call_id == call_id))
-    await db.execute(
-        insert(CallEvent),
-        [
-            {
-                "call_id": call_id,
-                "seq": seq,
-                "at": event.at,
-                "kind": event.kind,
-                "name": event.name,
-                "took_ms": event.took_ms,
-                "outcome": event.outcome,
-            }
-            for seq, event in enumerate(events, start=0 if last is None else last + 1)
-        ],
-    )
+    await append_rows(db, CallEvent, call_id=call_id, rows=[asdict(event) for event in events])
 
 
 async def of_call(db: AsyncSession, call_id: str) -> Sequence[CallEvent]:

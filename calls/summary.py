@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from calls import costs
 from calls.answers import Answer, percentile
 from calls.costs import CallUsage
 from calls.log import CallRecord, Wanted
@@ -47,9 +48,8 @@ async def of_calls(db: AsyncSession, call_ids: Iterable[str]) -> defaultdict[str
     )
     for call_id, count, last in await db.execute(turns.group_by(TurnRow.call_id)):
         found[call_id].turns, found[call_id].last_said_at = count, last
-    spent = select(CallUsage.call_id, func.sum(CallUsage.cost_micros)).where(CallUsage.call_id.in_(wanted))
-    for call_id, micros in await db.execute(spent.group_by(CallUsage.call_id)):
-        found[call_id].cost_micros = int(micros)
+    for call_id, micros in (await costs.totals(db, wanted)).items():
+        found[call_id].cost_micros = micros
     histograms: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     timed = select(Answer.call_id, Answer.bucket, Answer.total_ms).where(
         Answer.call_id.in_(wanted), Answer.greeting.is_(False)

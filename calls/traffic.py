@@ -7,6 +7,7 @@ over a year costs as little as the one over an hour, and summing all anew gives 
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 """Rows are written within seconds of the moment they tell of; then nothing of that moment changes."""
 
 MOST_AT_ONCE = timedelta(days=1)
+ROWS_AT_ONCE = 500
+"""Of histograms, which have many, before the event loop takes its turn."""
 
 
 class TrafficRow(Base):
@@ -127,6 +130,7 @@ class Numbers:
 
     def take(self, found: Mapping[Any, Any]) -> None:
         """Count a row of sums; what it does not name stays."""
+        found = dict(found)  # a row looks every name up anew, and raises for what it has not
         for name in _SUMS:
             self.sums[name] += int(found.get(name) or 0)
         self.last_access_at = _later(self.last_access_at, found.get("last_access_at"))
@@ -159,7 +163,7 @@ async def sum_up(db: AsyncSession, *, now: datetime) -> bool:
         return False
     until = min(settled, _floor(since) + MOST_AT_ONCE)
     found = await _from_rows(db, since=_floor(since), until=until, bucket_s=QUARTER_S)
-    for table in (TrafficRow, TrafficAnswers):  # what an interrupted import may have left
+    for table in (TrafficRow, TrafficAnswers):  # who empties the moment alone has all summed anew
         await db.execute(delete(table).where(table.quarter >= _quarter(since), table.quarter < _quarter(until)))
     rows = [
         {"quarter": quarter, "agent_type": agent_type, "last_access_at": numbers.last_access_at, **numbers.sums}
@@ -278,8 +282,10 @@ async def _add_summed(
         return
     query = narrowed(TrafficAnswers, TrafficAnswers.bucket, func.sum(TrafficAnswers.turns).label("turns"))
     query = query.group_by("bucket_of_time", TrafficAnswers.agent_type, TrafficAnswers.bucket)
-    for row in await db.execute(query):
-        found[row.bucket_of_time, row.agent_type].answers[row.bucket] += int(row.turns)
+    for rows in (await db.execute(query)).partitions(ROWS_AT_ONCE):
+        for row in rows:
+            found[row.bucket_of_time, row.agent_type].answers[row.bucket] += int(row.turns)
+        await asyncio.sleep(0)
 
 
 # --- From the rows ----------------------------------------------------------------------------------------------------

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, func, insert, select
+from sqlalchemy import CheckConstraint, String, Text, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, UtcDateTime, storable_text
+from calls.rows import CallRow, append_rows
+from core.db import UtcDateTime, storable_text
 
 Speaker = Literal["user", "assistant", "tool"]
 
@@ -38,14 +39,12 @@ class Turn:
     interrupted: bool = False
 
 
-class TurnRow(Base):
+class TurnRow(CallRow):
     """A turn at its place in the call."""
 
     __tablename__ = "turns"
     __table_args__ = (CheckConstraint("role IN ('user', 'assistant', 'tool')", name="role"),)
 
-    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     role: Mapped[str] = mapped_column(String(20))
     text: Mapped[str] = mapped_column(Text)
     interrupted: Mapped[bool]
@@ -55,25 +54,8 @@ class TurnRow(Base):
 
 async def append(db: AsyncSession, *, call_id: str, turns: Sequence[Turn]) -> None:
     """Add turns to the end of a call's transcript; one writer per call."""
-    if not turns:
-        return
-    last = await db.scalar(select(func.max(TurnRow.seq)).where(TurnRow.call_id == call_id))
-    first = 0 if last is None else last + 1
-    await db.execute(
-        insert(TurnRow),
-        [
-            {
-                "call_id": call_id,
-                "seq": seq,
-                "role": turn.role,
-                "text": storable_text(turn.text, max_length=MAX_CHARS),
-                "interrupted": turn.interrupted,
-                "started_at": turn.started_at,
-                "ended_at": turn.ended_at,
-            }
-            for seq, turn in enumerate(turns, start=first)
-        ],
-    )
+    rows = [asdict(turn) | {"text": storable_text(turn.text, max_length=MAX_CHARS)} for turn in turns]
+    await append_rows(db, TurnRow, call_id=call_id, rows=rows)
 
 
 async def of_call(db: AsyncSession, call_id: str) -> list[Turn]:

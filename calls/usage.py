@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from calls.answers import Answer
 from calls.log import FAILED, CallRecord, CallState
 from calls.transcript import TurnRow
-from core.clock import utc_now
 from core.db import Base, SafeStr, UtcDateTime
 from core.errors import Forbidden, NotFound
 from core.ids import new_id
@@ -191,7 +190,7 @@ async def return_unserved(db: AsyncSession, *, call_ids: Sequence[str], now: dat
     return sum([await return_access(db, call_id=call_id, now=now) for call_id in unserved.all()])
 
 
-async def return_access(db: AsyncSession, *, call_id: str, now: datetime | None = None) -> bool:
+async def return_access(db: AsyncSession, *, call_id: str, now: datetime) -> bool:
     """Give the use back that a call took, for a call that failed through no fault of the caller.
 
     It happens at most once per call; whether there was something to give back.
@@ -199,7 +198,7 @@ async def return_access(db: AsyncSession, *, call_id: str, now: datetime | None 
     given_back = await db.execute(
         update(AccessRecord)
         .where(AccessRecord.call_id == call_id, AccessRecord.returned_at.is_(None))
-        .values(returned_at=now or utc_now())
+        .values(returned_at=now)
         .returning(AccessRecord.otp_id)
         .execution_options(synchronize_session=False)
     )

@@ -7,7 +7,7 @@ import enum
 import sqlite3
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Dialect, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -513,12 +514,22 @@ async def insert_if_absent(db: AsyncSession, table: type[Row], **values: Any) ->
 
     On Postgres this waits for a transaction that is inserting the same, and then sees how that ended.
     """
-    if db.get_bind().dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table)
-    return await db.scalar(statement)
+    return await db.scalar(_insert(db, table).values(**values).on_conflict_do_nothing().returning(table))
+
+
+async def upsert(db: AsyncSession, table: type[Base], *, unique: Collection[str], **values: Any) -> None:
+    """Insert a row, or give the row that is the same in `unique`, the columns of a unique constraint, the other values.
+
+    Where that row says the same already, nothing changes.
+    """
+    others = {name: value for name, value in values.items() if name not in unique}
+    statement = _insert(db, table).values(**values)
+    await db.execute(statement.on_conflict_do_update(index_elements=sorted(unique), set_=others))
+
+
+def _insert(db: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can be told what to do about a row that is there already."""
+    return (sqlite if db.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
 
 
 # --- Schema -----------------------------------------------------------------------------------------------------------

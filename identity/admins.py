@@ -53,7 +53,7 @@ async def add(db: AsyncSession, *, username: str, name: str, password_hash: str,
         db, username=username, password_hash=password_hash, name=name, role=UserRole.ADMIN, now=now
     )
     user.must_change_password = True
-    _note(db, actor, "admin.added", user.id, now)
+    audit.note(db, actor=actor, act="admin.added", subject=user.id, at=now)
     await db.flush()
     return user
 
@@ -73,7 +73,7 @@ async def set_disabled(db: AsyncSession, *, admin_id: str, disabled: bool, actor
         raise Conflict("Somebody must be able to log in.", code="last_administrator")
     if disabled != (user.disabled_at is not None):
         user.disabled_at = now if disabled else None
-        _note(db, actor, "admin.disabled" if disabled else "admin.enabled", user.id, now)
+        audit.note(db, actor=actor, act="admin.disabled" if disabled else "admin.enabled", subject=user.id, at=now)
         if disabled:
             await _log_out(db, user, now)
     await db.flush()
@@ -103,7 +103,6 @@ async def reset_password(
         actor=actor,
         act="admin.password_reset",
         subject=user.id,
-        customer_id=None,
         at=now,
         details={"totp_removed": bool(removed)},
     )
@@ -119,7 +118,3 @@ async def _log_out(db: AsyncSession, user: User, now: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     await sessions.revoke_all(db, subject=user.id, now=now)
-
-
-def _note(db: AsyncSession, actor: Actor, act: str, subject: str, at: datetime) -> None:
-    audit.note(db, actor=actor, act=act, subject=subject, customer_id=None, at=at)

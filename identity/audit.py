@@ -145,7 +145,7 @@ def note(
     actor: Actor,
     act: str,
     subject: str | None,
-    customer_id: str | None,
+    customer_id: str | None = None,
     at: datetime,
     result: Result = "ok",
     details: Mapping[str, Any] | None = None,

@@ -52,6 +52,8 @@ class TooManyRequests(AppError):
 class LoginLimits:
     """Budgets of failed log-ins: from one address (one /64 in IPv6), into one account, and from everywhere.
 
+    Each process counts for itself: several of them let as many times as much through.
+
     Who has logged in to an account before, from the same address, is not kept out by others' failures at it. A right
     code or password costs nothing. Attempts from one address are let in one after the other, so that many at
     once get no more guesses than one by one. When the budget from everywhere is spent, attempts are let in at a pace,
@@ -81,8 +83,8 @@ class LoginLimits:
         self._known: OrderedDict[tuple[tuple[str, ...], str], None] = OrderedDict()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         paces_s = {"otp": PACES_S["digits6"]} if paces_s is None else paces_s
-        self._turns: defaultdict[str, Turns] = defaultdict(lambda: Turns(PACES_S["password"]))
-        self._turns.update({door: Turns(pace_s) for door, pace_s in paces_s.items()})
+        self._pacers: defaultdict[str, Pacer] = defaultdict(lambda: Pacer(PACES_S["password"]))
+        self._pacers.update({door: Pacer(pace_s) for door, pace_s in paces_s.items()})
 
     @asynccontextmanager
     async def attempt(self, address: str, *, door: str, account: str | None = None) -> AsyncIterator[None]:
@@ -115,7 +117,7 @@ class LoginLimits:
                     if await self._spend(limit, door):
                         refunds.push_async_callback(self._refund, limit, door)
                     else:
-                        await self._turns[door].take(network_of(address, v6_bits=48))
+                        await self._pacers[door].take(network_of(address, v6_bits=48))
                 try:
                     yield
                 except Unauthorized:
@@ -144,7 +146,7 @@ class LoginLimits:
         await self._storage.decr(limit.key_for(*key))
 
 
-class Turns:
+class Pacer:
     """Lets attempts in one at a time, each origin in the order in which it first came.
 
     An origin whose turn is near is kept waiting for it; another is told when to come back, and keeps its place whatever

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -293,7 +293,13 @@ async def prune(db: AsyncSession, *, now: datetime, limit: int = 500) -> int:
 
 async def has_totp(db: AsyncSession, user_id: str) -> bool:
     """Whether somebody has set up an authenticator app."""
-    return await _totp(db, user_id) is not None
+    return user_id in await with_totp(db, [user_id])
+
+
+async def with_totp(db: AsyncSession, user_ids: Collection[str]) -> set[str]:
+    """Which of these users have set up an authenticator app."""
+    found = await db.scalars(select(Totp.user_id).where(Totp.user_id.in_(user_ids), Totp.confirmed_at.is_not(None)))
+    return set(found)
 
 
 async def enrol(db: AsyncSession, *, user: users.User, now: datetime) -> Enrolment:

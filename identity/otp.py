@@ -155,7 +155,14 @@ async def issue(
                 issued.append(IssuedCode(row, code))
         await db.flush()
         if len(issued) == count:
-            _note(db, actor, "codes.issued", issued[0].id, created_at, {"count": count, "uses": max_uses})
+            audit.note(
+                db,
+                actor=actor,
+                act="codes.issued",
+                subject=issued[0].id,
+                at=created_at,
+                details={"count": count, "uses": max_uses},
+            )
             return issued
     raise Busy("No unused code was found. Delete old codes or use the longer format.")
 
@@ -205,7 +212,7 @@ async def change(db: AsyncSession, *, otp_id: str, changes: Mapping[str, Any], a
         values["disabled_at"] = now if values.pop("disabled") else None
     row = await _changed(db, otp_id, values)
     details = {name: str(value) for name, value in changes.items() if name != "label"}
-    _note(db, actor, "code.changed", otp_id, now, details)
+    audit.note(db, actor=actor, act="code.changed", subject=otp_id, at=now, details=details)
     return row
 
 
@@ -215,7 +222,7 @@ async def remove(db: AsyncSession, *, otp_id: str, actor: Actor, now: datetime) 
     Raises: NotFound.
     """
     await _changed(db, otp_id, {"deleted_at": now, "clear_sealed": None})
-    _note(db, actor, "code.deleted", otp_id, now, {})
+    audit.note(db, actor=actor, act="code.deleted", subject=otp_id, at=now)
 
 
 async def verify(db: AsyncSession, *, secret: str, code: str, now: datetime) -> OtpCode:
@@ -322,12 +329,6 @@ def _in_state(state: CodeState, now: datetime) -> ColumnElement[bool]:
 
 def _alive(row: OtpCode, now: datetime) -> bool:
     return row.state(now) in (CodeState.ACTIVE, CodeState.USED_UP)
-
-
-def _note(
-    db: AsyncSession, actor: Actor, act: str, otp_id: str, at: datetime, details: Mapping[str, str | int]
-) -> None:
-    audit.note(db, actor=actor, act=act, subject=otp_id, customer_id=None, at=at, details=details)
 
 
 def _unknown() -> NotFound:

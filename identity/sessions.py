@@ -27,9 +27,13 @@ MAX_TOKEN_CHARS = 200
 
 
 class EndedBy(StrEnum):
-    """Why a session ended before its time."""
+    """Why a session ended before its time.
+
+    `REVOKED` by an administrator, or with the others when the password changed; `REUSE` because a token was used twice.
+    """
 
     LOGOUT = "logout"
+    REVOKED = "revoked"
     REUSE = "reuse"
 
 
@@ -172,7 +176,9 @@ async def of_user(db: AsyncSession, subject: str, *, now: datetime) -> Sequence[
     return found.all()
 
 
-async def revoke(db: AsyncSession, *, session_id: str, subject: str, now: datetime) -> None:
+async def revoke(
+    db: AsyncSession, *, session_id: str, subject: str, now: datetime, ended_by: EndedBy = EndedBy.LOGOUT
+) -> None:
     """End one of somebody's sessions; one that is over stays as it is.
 
     Raises: NotFound.
@@ -182,7 +188,7 @@ async def revoke(db: AsyncSession, *, session_id: str, subject: str, now: dateti
     )
     if known is None:
         raise no_such_session()
-    await _end(db, session_id, EndedBy.LOGOUT, now)
+    await _end(db, session_id, ended_by, now)
 
 
 def no_such_session() -> NotFound:
@@ -195,7 +201,7 @@ async def revoke_all(db: AsyncSession, *, subject: str, now: datetime) -> None:
     await db.execute(
         update(LoginSession)
         .where(LoginSession.subject == subject, LoginSession.ended_at.is_(None))
-        .values(ended_at=now, ended_by=EndedBy.LOGOUT)
+        .values(ended_at=now, ended_by=EndedBy.REVOKED)
         .execution_options(synchronize_session=False)
     )
 

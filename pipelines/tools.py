@@ -8,7 +8,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from loguru import logger
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
@@ -18,6 +18,7 @@ from pipecat.services.llm_service import FunctionCallParams
 from pydantic import ConfigDict, ValidationError, create_model
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from calls.events import ToolOutcome
 from core.clock import monotonic_s, utc_now
 from core.db import Database
 from core.errors import AppError
@@ -41,9 +42,6 @@ MAX_HEARD = 8
 """The caller's last turns in which an amount may have been said."""
 
 MAX_HEARD_CHARS = 1000
-
-ToolOutcome = Literal["ok", "refused", "failed"]
-"""How a tool ended: as asked, with an expected no, or with a fault of ours."""
 
 Notify = Callable[[Mapping[str, Json]], None]
 OnDraft = Callable[[Draft], Awaitable[None]]

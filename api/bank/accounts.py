@@ -5,7 +5,8 @@ from __future__ import annotations
 from api.bank.asking import CustomerId, noun
 from api.bank.schemas import AccountDetailOut, AccountOut, BalanceOut, LimitsOut, masked
 from api.deps import Acting, App
-from api.paging import Page, PageOut, PathId
+from api.fields import PathId
+from api.paging import Page, PageOut
 from banking import accounts, limits
 from banking.accounts import Account
 from banking.beneficiaries import COOL_OFF_MAX_MINOR

@@ -7,7 +7,8 @@ from datetime import datetime
 from api.bank.asking import CustomerId, noun
 from api.bank.schemas import BeneficiaryIn, BeneficiaryOut, masked
 from api.deps import Acting, App
-from api.paging import Page, PageOut, PathId
+from api.fields import PathId
+from api.paging import Page, PageOut
 from banking import beneficiaries
 from banking.beneficiaries import Beneficiary
 from core.clock import utc_now

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.bank.asking import CustomerId, noun
-from api.bank.schemas import Category, CategorySpendingOut, LedgerLineOut, Since, SpendingOut, Text, Until
+from api.bank.schemas import Category, CategorySpendingOut, LedgerLineOut, Since, SpendingOut, Until
 from api.deps import App
-from api.paging import Id, PageOut, Paging
+from api.fields import Id, Text
+from api.paging import PageOut, Paging
 from banking import accounts, ledger
 from banking.days import midnight, today
 from banking.ledger import Filter, Line

@@ -5,7 +5,8 @@ from __future__ import annotations
 from api.bank.asking import CustomerId, noun
 from api.bank.schemas import InstalmentOut, LoanOut
 from api.deps import App
-from api.paging import Page, PageOut, PathId
+from api.fields import PathId
+from api.paging import Page, PageOut
 from banking import loans
 from banking.loans import LoanView
 

@@ -9,7 +9,8 @@ from fastapi import Query
 from api.bank.asking import CustomerId, noun
 from api.bank.schemas import NoticeOut, ReminderIn, ReminderOut
 from api.deps import Acting, App
-from api.paging import Page, PageOut, Paging, PathId
+from api.fields import PathId
+from api.paging import Page, PageOut, Paging
 from banking import notices, reminders
 from banking.notices import Notice
 from banking.reminders import Reminder, ReminderState

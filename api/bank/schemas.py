@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     Field,
@@ -16,7 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from api.paging import Id, PageOut
+from api.fields import Code, Id, Moment, Text
+from api.paging import PageOut
 from banking.accounts import AccountKind, AccountStatus
 from banking.bills import BillCategory, BillState
 from banking.days import midnight
@@ -24,24 +23,12 @@ from banking.ledger import MAX_AMOUNT_MINOR, PostingKind
 from banking.loans import LoanKind
 from banking.reminders import ReminderState, Repeats
 from banking.transfers import State
-from core.db import safe_text
-from core.errors import Invalid
 from identity.actor import Channel
-from identity.mfa import CODE_LENGTH
 
 MAX_RUPEES = MAX_AMOUNT_MINOR // 100
 
-Item = TypeVar("Item")
-
 
 # --- What comes in ----------------------------------------------------------------------------------------------------
-
-
-def _storable(value: str) -> str:
-    try:
-        return safe_text(value, max_length=len(value))
-    except Invalid as error:
-        raise ValueError(error.message) from None
 
 
 def _exact_rupees(value: object) -> Decimal:
@@ -64,12 +51,6 @@ def _exact_rupees(value: object) -> Decimal:
     return value
 
 
-def _within_reach(value: datetime) -> datetime:
-    if not 1970 <= value.year <= 2999:
-        raise ValueError("must lie between the years 1970 and 2999")
-    return value
-
-
 def _day(value: object) -> date | None:
     """The day that is meant where a date stands instead of a moment."""
     if isinstance(value, str) and len(value) == 10:
@@ -88,16 +69,6 @@ def _day_ends(value: object) -> object:
     return value if day is None else midnight(day + timedelta(days=1))
 
 
-def _bare(value: object) -> object:
-    """A code without what people put between its digits."""
-    return value.replace(" ", "").replace("-", "") if isinstance(value, str) and len(value) <= 32 else value
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-"""Text that both databases can hold."""
-
-"""An identifier of ours; whose it is is asked of the database."""
-
 Rupees = Annotated[
     Decimal,
     BeforeValidator(_exact_rupees),
@@ -115,19 +86,12 @@ Rupees = Annotated[
 
 AmountMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT_MINOR, description="Whole paise; this or amount")]
 
-Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
 _MOMENT_OR_DAY = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
 Since = Annotated[Moment, BeforeValidator(_day_begins), WithJsonSchema(_MOMENT_OR_DAY)]
 """From a moment on, or from the beginning of a day in India."""
 Until = Annotated[Moment, BeforeValidator(_day_ends), WithJsonSchema(_MOMENT_OR_DAY)]
 """Before a moment, or to the end of a day in India."""
 
-Code = Annotated[
-    str,
-    Field(pattern=rf"^[0-9]{{{CODE_LENGTH}}}$", min_length=CODE_LENGTH, max_length=CODE_LENGTH),
-    BeforeValidator(_bare),
-]
-"""A second factor; spaces and dashes typed between its digits do not count."""
 
 Category = Annotated[Text, Field(min_length=1, max_length=40)]
 Mode = Literal["IMPS", "NEFT"]

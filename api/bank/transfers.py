@@ -28,8 +28,9 @@ from api.bank.schemas import (
 )
 from api.deps import Acting, App
 from api.errors import ErrorOut
+from api.fields import PathId
 from api.idempotent import Once
-from api.paging import PageOut, Paging, PathId
+from api.paging import PageOut, Paging
 from banking import transfers
 from banking.accounts import Account
 from banking.beneficiaries import Beneficiary

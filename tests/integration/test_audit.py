@@ -120,7 +120,7 @@ async def test_an_act_that_is_undone_leaves_no_record_and_no_gap(database: Datab
     await write(database, "one")
     with pytest.raises(KeyError):
         async with database.transaction() as db:
-            audit.note(db, actor=SYSTEM, act="undone", subject=None, customer_id=None, at=NOW)
+            audit.note(db, actor=SYSTEM, act="undone", subject=None, at=NOW)
             raise KeyError
     await write(database, "two", "three")
     assert [(record.seq, record.act) for record in await records(database)] == [(1, "one"), (2, "two"), (3, "three")]
@@ -168,7 +168,7 @@ async def test_noting_an_act_holds_up_nobody_until_the_end_of_the_transaction(da
         pytest.skip("on SQLite writers wait for each other anyway")
     async with database.transaction() as slow:
         slow.add(OtpCode(id="a", code_hash="a", max_uses=1, created_at=NOW))
-        audit.note(slow, actor=SYSTEM, act="slow", subject=None, customer_id=None, at=NOW)
+        audit.note(slow, actor=SYSTEM, act="slow", subject=None, at=NOW)
         await slow.flush()
         async with asyncio.timeout(2):
             await write(database, "fast")
@@ -186,7 +186,7 @@ async def test_what_the_transaction_locks_besides_is_locked_before_the_chain(dat
     async def use_once() -> None:
         async with database.transaction() as db:
             row = await db.get_one(OtpCode, "a")
-            audit.note(db, actor=SYSTEM, act="used", subject="a", customer_id=None, at=NOW)
+            audit.note(db, actor=SYSTEM, act="used", subject="a", at=NOW)
             await both_read.wait()
             row.uses = OtpCode.uses + 1  # written when the transaction ends
 

@@ -55,7 +55,7 @@ class Bank:
             self.keys.append(once.key)
 
             async def work(db: AsyncSession) -> tuple[int, Body]:
-                audit.note(db, actor=actor, act="paid", subject=payee, customer_id=None, at=NOW)
+                audit.note(db, actor=actor, act="paid", subject=payee, at=NOW)
                 self.began.set()
                 await self.go_on.wait()
                 if self.error is not None:

@@ -62,10 +62,23 @@ class Studio:
         return Claims(user.id, "admin", (), None, None, 0, "1", now, now + timedelta(hours=1), session_id)
 
     async def access(self) -> None:
-        """Something that changes the numbers."""
+        """Something that changes today's numbers."""
         async with self.db.transaction() as db:
             (code,) = await otp.issue(db, actor=SYSTEM, secret="s" * 32, fmt="digits6")
             await usage.grant_access(db, otp_id=code.id, agent_type="banking", now=utc_now())
+
+    async def call(self) -> None:
+        """Something that is told at the next look."""
+        async with self.db.transaction() as db:
+            await log.open_call(
+                db,
+                call_id=new_id("call"),
+                agent_type="banking",
+                subject="x",
+                role="user",
+                channel="webrtc",
+                at=utc_now(),
+            )
 
 
 @pytest.fixture
@@ -122,11 +135,31 @@ async def test_nothing_new_is_not_told(studio: Studio) -> None:
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.wait([waiting], timeout=3 * live.LOOK_EVERY_S)
     assert not waiting.done()
-    await studio.access()
+    await studio.call()
     async with asyncio.timeout(SOON_S):
         told = await waiting
-    assert told is not None and told.today.accesses == 1
+    assert told is not None and (len(told.calls), told.today.calls) == (1, 1)
     await stream.aclose()
+
+
+async def test_todays_numbers_are_read_when_a_call_began_or_ended_and_once_a_beat(studio: Studio) -> None:
+    now_s = 0.0
+    numbers = live.Today(clock=lambda: now_s)
+
+    async def accesses(*calls: str) -> int:
+        async with studio.db.reading() as db:
+            return (await numbers.numbers(db, calls=set(calls), now=utc_now())).accesses
+
+    assert await accesses() == 0
+    await studio.access()
+    now_s = live.BEAT_S - 0.1
+    assert await accesses() == 0
+    now_s = live.BEAT_S
+    assert await accesses() == 1
+    await studio.access()
+    assert (await accesses("call_1"), await accesses("call_1")) == (2, 2), "a call began"
+    await studio.access()
+    assert await accesses() == 3, "a call ended"
 
 
 async def test_who_has_logged_out_hears_nothing_more(studio: Studio) -> None:
@@ -139,10 +172,10 @@ async def test_who_has_logged_out_hears_nothing_more(studio: Studio) -> None:
     assert who.session_id is not None
     async with studio.db.transaction() as db:
         await sessions.revoke(db, session_id=who.session_id, subject=who.subject, now=utc_now())
-    await studio.access()
+    await studio.call()
     with pytest.raises(StopAsyncIteration):
         await waiting
-    assert (await news(others)).today.accesses == 1
+    assert (await news(others)).today.calls == 1
     await others.aclose()
 
 
@@ -200,8 +233,8 @@ async def test_whatever_goes_wrong_with_one_look_there_is_another(studio: Studio
         await asyncio.sleep(2 * live.LOOK_EVERY_S)
     finally:
         await rename(studio.db, "lost_calls", "calls")
-    await studio.access()
-    assert (await news(stream)).today.accesses == 1
+    await studio.call()
+    assert (await news(stream)).today.calls == 1
     await stream.aclose()
 
 

@@ -132,6 +132,16 @@ async def test_an_ended_session_is_not_renewed(database: Database) -> None:
     assert await ended_by(database, session_id) is EndedBy.LOGOUT
 
 
+async def test_revoking_all_ends_those_that_are_open_and_says_so(database: Database) -> None:
+    left, _ = await opened(database)
+    open_, token = await opened(database)
+    async with database.transaction() as db:
+        await sessions.revoke(db, session_id=left, subject="usr_1", now=NOW)
+        await sessions.revoke_all(db, subject="usr_1", now=NOW)
+    assert await refresh(database, token) is None
+    assert [await ended_by(database, each) for each in (left, open_)] == [EndedBy.LOGOUT, EndedBy.REVOKED]
+
+
 async def test_a_refresh_token_ends_its_session(database: Database) -> None:
     session_id, token = await opened(database)
     other, _ = await opened(database)

@@ -828,6 +828,10 @@ async def test_what_makes_no_sense_is_refused(http: httpx.AsyncClient) -> None:
         ("/analytics/overview", {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}),
         ("/analytics/overview", {"from": "2026-03-01T00:00:00"}),
         ("/analytics/overview", {"from": "2020-03-01T00:00:00Z", "bucket_minutes": 1440}),
+        (
+            "/analytics/overview",
+            {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T01:15:00Z", "bucket_minutes": 15},
+        ),
         ("/analytics/overview", {"from": "2999-03-01T00:00:00Z"}),
         ("/analytics/overview", {"from": "0001-01-01T00:00:00Z", "to": "0001-01-02T00:00:00Z"}),
         ("/analytics/overview", {"from": "9999-12-31T23:59:59-14:00"}),

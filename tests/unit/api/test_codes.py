@@ -7,13 +7,13 @@ from pydantic import BaseModel, ValidationError
 
 from api.auth import SecondFactorIn
 from api.bank.schemas import TransferConfirmIn, VerifyIn
-from api.calls import CodeIn
+from api.calls import KeypadIn
 from api.portal import EnrolmentIn
 
 DOORS: tuple[tuple[type[BaseModel], dict[str, str], str], ...] = (
     (VerifyIn, {}, "code"),
     (TransferConfirmIn, {"transfer_id": "trf_1"}, "otp"),
-    (CodeIn, {}, "code"),
+    (KeypadIn, {}, "code"),
     (SecondFactorIn, {"challenge_id": "mfa_1"}, "otp"),
     (EnrolmentIn, {"enrolment_id": "enr_1", "challenge_id": "mfa_1", "otp": "000000"}, "code"),
     (EnrolmentIn, {"enrolment_id": "enr_1", "challenge_id": "mfa_1", "code": "000000"}, "otp"),

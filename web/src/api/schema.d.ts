@@ -1584,6 +1584,51 @@ export interface components {
             remaining_uses: number | null;
         };
         /**
+         * AccessRecordOut
+         * @description A counted use, and the call that came of it.
+         */
+        AccessRecordOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Call Id
+             * @description Null while no call has taken it
+             */
+            call_id: string | null;
+            /** Connected At */
+            connected_at: string | null;
+            /** Cost Usd */
+            cost_usd: number;
+            /** End Reason */
+            end_reason: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /** Otp Id */
+            otp_id: string | null;
+            /** Otp Label */
+            otp_label: string | null;
+            /**
+             * Returned At
+             * @description When the use was given back: the call failed through no fault of theirs
+             */
+            returned_at: string | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Started At */
+            started_at: string | null;
+            /** User Id */
+            user_id: string | null;
+            /** User Name */
+            user_name: string | null;
+        };
+        /**
          * AccountDetailOut
          * @description One's own account with its whole number.
          */
@@ -1826,6 +1871,43 @@ export interface components {
             try_saying: string[];
         };
         /**
+         * AnswerOut
+         * @description The SDP answer.
+         */
+        AnswerOut: {
+            /** Pc Id */
+            pc_id: string;
+            /** Sdp */
+            sdp: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * AnswerTimeOut
+         * @description How long one answer took, and where the time went.
+         */
+        AnswerTimeOut: {
+            /**
+             * At
+             * Format: date-time
+             * @description When the caller fell silent
+             */
+            at: string;
+            /** Greeting */
+            greeting: boolean;
+            /** Seq */
+            seq: number;
+            /**
+             * Stages
+             * @description Milliseconds; they sum to total_ms
+             */
+            stages: {
+                [key: string]: number;
+            };
+            /** Total Ms */
+            total_ms: number;
+        };
+        /**
          * BalanceOut
          * @description All one has, and where.
          */
@@ -2024,7 +2106,7 @@ export interface components {
             minutes: number;
             /**
              * Refused
-             * @description Callers turned away because all lines were busy
+             * @description Callers turned away because no call could be taken just then
              */
             refused: number;
         };
@@ -2043,7 +2125,7 @@ export interface components {
              */
             answer_p50_ms: number | null;
             /** Answers */
-            answers: components["schemas"]["api__call_logs__AnswerOut"][];
+            answers: components["schemas"]["AnswerTimeOut"][];
             /** Channel */
             channel: string;
             /** Connected At */
@@ -2099,7 +2181,7 @@ export interface components {
             /** Turns Said */
             turns_said: components["schemas"]["TurnOut"][];
             /** Usage */
-            usage: components["schemas"]["api__call_logs__UsageOut"][];
+            usage: components["schemas"]["VendorUsageOut"][];
             /** User Id */
             user_id: string | null;
             /** User Name */
@@ -2252,33 +2334,6 @@ export interface components {
          */
         CodeState: "active" | "used_up" | "expired" | "disabled";
         /**
-         * CodesIn
-         * @description New codes.
-         */
-        CodesIn: {
-            /**
-             * Count
-             * @default 1
-             */
-            count: number;
-            /**
-             * Expires In Minutes
-             * @description Null: they do not expire
-             */
-            expires_in_minutes?: number | null;
-            /**
-             * Label
-             * @description What they are for
-             */
-            label?: string | null;
-            /**
-             * Max Uses
-             * @description Calls each is good for
-             * @default 5
-             */
-            max_uses: number;
-        };
-        /**
          * ConfirmIn
          * @description Agreement to a draft.
          */
@@ -2375,6 +2430,33 @@ export interface components {
             took_ms: number;
         };
         /**
+         * FailedCallOut
+         * @description A call that failed through our fault.
+         */
+        FailedCallOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Call Id */
+            call_id: string;
+            /** End Reason */
+            end_reason: string;
+        };
+        /**
+         * FailureOut
+         * @description Why money did not move.
+         */
+        FailureOut: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
          * HealthOut
          * @description The state of every part.
          */
@@ -2441,6 +2523,32 @@ export interface components {
             paid: boolean;
             /** Principal Minor */
             principal_minor: number;
+        };
+        /**
+         * KeypadIn
+         * @description The digits typed on the keypad.
+         */
+        KeypadIn: {
+            /** Code */
+            code: string;
+        };
+        /**
+         * KeypadOut
+         * @description What became of it.
+         */
+        KeypadOut: {
+            /**
+             * Right
+             * @description Whether the code was right; null when it was cancelled
+             */
+            right: boolean | null;
+            /**
+             * State
+             * @description open, done, declined, expired or failed
+             */
+            state: string;
+            /** Tries Left */
+            tries_left: number;
         };
         /**
          * LedgerLineOut
@@ -2723,12 +2831,100 @@ export interface components {
             type: string;
         };
         /**
+         * OtpChangeIn
+         * @description What to change of a code; what is not named stays.
+         */
+        OtpChangeIn: {
+            /**
+             * Disabled
+             * @description true: it opens nothing until it is enabled again
+             */
+            disabled?: boolean | null;
+            /**
+             * Expires At
+             * @description null: it does not expire
+             */
+            expires_at?: string | null;
+            /** Label */
+            label?: string | null;
+            /**
+             * Max Uses
+             * @description Calls in all; fewer than were made leave none
+             */
+            max_uses?: number | null;
+        };
+        /**
+         * OtpIn
+         * @description New codes.
+         */
+        OtpIn: {
+            /**
+             * Count
+             * @default 1
+             */
+            count: number;
+            /**
+             * Expires In Minutes
+             * @description Null: they do not expire
+             */
+            expires_in_minutes?: number | null;
+            /**
+             * Label
+             * @description What they are for
+             */
+            label?: string | null;
+            /**
+             * Max Uses
+             * @description Calls each is good for
+             * @default 5
+             */
+            max_uses: number;
+        };
+        /**
          * OtpLoginIn
          * @description A portal code.
          */
         OtpLoginIn: {
             /** Otp Code */
             otp_code: string;
+        };
+        /**
+         * OtpOut
+         * @description A code.
+         */
+        OtpOut: {
+            /**
+             * Code
+             * @description Shown when it is made; later only where OTP_REVEAL keeps a sealed copy
+             */
+            code: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Id of the administrator; null for the command line
+             */
+            created_by: string | null;
+            /** Disabled */
+            disabled: boolean;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string | null;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Max Uses */
+            max_uses: number;
+            /** Remaining Uses */
+            remaining_uses: number;
+            state: components["schemas"]["CodeState"];
+            /** Used */
+            used: number;
         };
         /**
          * Outcome
@@ -2751,7 +2947,7 @@ export interface components {
              * Failures
              * @description The newest
              */
-            failures: components["schemas"]["api__traffic__FailureOut"][];
+            failures: components["schemas"]["FailedCallOut"][];
             /**
              * From
              * Format: date-time
@@ -3534,7 +3730,7 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
-            failure: components["schemas"]["api__bank__schemas__FailureOut"] | null;
+            failure: components["schemas"]["FailureOut"] | null;
             /** Id */
             id: string;
             /**
@@ -3625,6 +3821,30 @@ export interface components {
             user_name: string | null;
         };
         /**
+         * VendorUsageOut
+         * @description What the call used of one vendor.
+         */
+        VendorUsageOut: {
+            /** Audio Seconds */
+            audio_seconds: number;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Characters */
+            characters: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Provider */
+            provider: string;
+        };
+        /**
          * VerdictOut
          * @description Whether the newest records are as they were written.
          */
@@ -3710,226 +3930,6 @@ export interface components {
             pending: number;
             /** Url */
             url: string;
-        };
-        /**
-         * FailureOut
-         * @description Why money did not move.
-         */
-        api__bank__schemas__FailureOut: {
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
-        };
-        /**
-         * AnswerOut
-         * @description How long one answer took, and where the time went.
-         */
-        api__call_logs__AnswerOut: {
-            /**
-             * At
-             * Format: date-time
-             * @description When the caller fell silent
-             */
-            at: string;
-            /** Greeting */
-            greeting: boolean;
-            /** Seq */
-            seq: number;
-            /**
-             * Stages
-             * @description Milliseconds; they sum to total_ms
-             */
-            stages: {
-                [key: string]: number;
-            };
-            /** Total Ms */
-            total_ms: number;
-        };
-        /**
-         * UsageOut
-         * @description What the call used of one vendor.
-         */
-        api__call_logs__UsageOut: {
-            /** Audio Seconds */
-            audio_seconds: number;
-            /** Cached Tokens */
-            cached_tokens: number;
-            /** Characters */
-            characters: number;
-            /** Cost Usd */
-            cost_usd: number;
-            /** Input Tokens */
-            input_tokens: number;
-            /** Kind */
-            kind: string;
-            /** Model */
-            model: string | null;
-            /** Output Tokens */
-            output_tokens: number;
-            /** Provider */
-            provider: string;
-        };
-        /**
-         * AnswerOut
-         * @description The SDP answer.
-         */
-        api__calls__AnswerOut: {
-            /** Pc Id */
-            pc_id: string;
-            /** Sdp */
-            sdp: string;
-            /** Type */
-            type: string;
-        };
-        /**
-         * CodeIn
-         * @description The digits typed on the keypad.
-         */
-        api__calls__CodeIn: {
-            /** Code */
-            code: string;
-        };
-        /**
-         * CodeOut
-         * @description What became of it.
-         */
-        api__calls__CodeOut: {
-            /**
-             * Right
-             * @description Whether the code was right; null when it was cancelled
-             */
-            right: boolean | null;
-            /**
-             * State
-             * @description open, done, declined, expired or failed
-             */
-            state: string;
-            /** Tries Left */
-            tries_left: number;
-        };
-        /**
-         * CodeIn
-         * @description What to change of a code; what is not named stays.
-         */
-        api__otps__CodeIn: {
-            /**
-             * Disabled
-             * @description true: it opens nothing until it is enabled again
-             */
-            disabled?: boolean | null;
-            /**
-             * Expires At
-             * @description null: it does not expire
-             */
-            expires_at?: string | null;
-            /** Label */
-            label?: string | null;
-            /**
-             * Max Uses
-             * @description Calls in all; fewer than were made leave none
-             */
-            max_uses?: number | null;
-        };
-        /**
-         * CodeOut
-         * @description A code.
-         */
-        api__otps__CodeOut: {
-            /**
-             * Code
-             * @description Shown when it is made; later only where OTP_REVEAL keeps a sealed copy
-             */
-            code: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description Id of the administrator; null for the command line
-             */
-            created_by: string | null;
-            /** Disabled */
-            disabled: boolean;
-            /** Expires At */
-            expires_at: string | null;
-            /** Id */
-            id: string;
-            /** Label */
-            label: string | null;
-            /** Last Used At */
-            last_used_at: string | null;
-            /** Max Uses */
-            max_uses: number;
-            /** Remaining Uses */
-            remaining_uses: number;
-            state: components["schemas"]["CodeState"];
-            /** Used */
-            used: number;
-        };
-        /**
-         * FailureOut
-         * @description A call that failed through our fault.
-         */
-        api__traffic__FailureOut: {
-            /** Agent Type */
-            agent_type: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Call Id */
-            call_id: string;
-            /** End Reason */
-            end_reason: string;
-        };
-        /**
-         * UsageOut
-         * @description A counted use, and the call that came of it.
-         */
-        api__traffic__UsageOut: {
-            /** Agent Type */
-            agent_type: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Call Id
-             * @description Null while no call has taken it
-             */
-            call_id: string | null;
-            /** Connected At */
-            connected_at: string | null;
-            /** Cost Usd */
-            cost_usd: number;
-            /** End Reason */
-            end_reason: string | null;
-            /** Ended At */
-            ended_at: string | null;
-            /** Id */
-            id: string;
-            /** Otp Id */
-            otp_id: string | null;
-            /** Otp Label */
-            otp_label: string | null;
-            /**
-             * Returned At
-             * @description When the use was given back: the call failed through no fault of theirs
-             */
-            returned_at: string | null;
-            /** Seconds */
-            seconds: number | null;
-            /** Started At */
-            started_at: string | null;
-            /** User Id */
-            user_id: string | null;
-            /** User Name */
-            user_name: string | null;
         };
     };
     responses: never;
@@ -4125,7 +4125,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__traffic__UsageOut"][];
+                    "application/json": components["schemas"]["AccessRecordOut"][];
                 };
             };
             /** @description Client Error */
@@ -4344,7 +4344,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__calls__AnswerOut"];
+                    "application/json": components["schemas"]["AnswerOut"];
                 };
             };
             /** @description Client Error */
@@ -4430,7 +4430,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__otps__CodeOut"][];
+                    "application/json": components["schemas"]["OtpOut"][];
                 };
             };
             /** @description Client Error */
@@ -4462,7 +4462,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CodesIn"];
+                "application/json": components["schemas"]["OtpIn"];
             };
         };
         responses: {
@@ -4472,7 +4472,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__otps__CodeOut"][];
+                    "application/json": components["schemas"]["OtpOut"][];
                 };
             };
             /** @description Client Error */
@@ -4512,7 +4512,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__otps__CodeOut"];
+                    "application/json": components["schemas"]["OtpOut"];
                 };
             };
             /** @description Client Error */
@@ -4546,7 +4546,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api__otps__CodeIn"];
+                "application/json": components["schemas"]["OtpChangeIn"];
             };
         };
         responses: {
@@ -4556,7 +4556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__otps__CodeOut"];
+                    "application/json": components["schemas"]["OtpOut"];
                 };
             };
             /** @description Client Error */
@@ -7187,7 +7187,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__calls__AnswerOut"];
+                    "application/json": components["schemas"]["AnswerOut"];
                 };
             };
             /** @description Client Error */
@@ -7425,7 +7425,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__calls__AnswerOut"];
+                    "application/json": components["schemas"]["AnswerOut"];
                 };
             };
             /** @description Client Error */
@@ -7503,7 +7503,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api__calls__CodeIn"];
+                "application/json": components["schemas"]["KeypadIn"];
             };
         };
         responses: {
@@ -7513,7 +7513,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__calls__CodeOut"];
+                    "application/json": components["schemas"]["KeypadOut"];
                 };
             };
             /** @description Client Error */
@@ -7553,7 +7553,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__calls__CodeOut"];
+                    "application/json": components["schemas"]["KeypadOut"];
                 };
             };
             /** @description Client Error */
