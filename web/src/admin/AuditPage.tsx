@@ -38,9 +38,9 @@ export default function AuditPage() {
       <Chain />
       <search className={filterClasses.filters} aria-label="Which records">
         <PeriodFilter filters={filters} />
-        <SearchField filters={filters} name="act" label="Act" placeholder="transfer.posted" />
-        <SearchField filters={filters} name="customer" label="Customer" placeholder="cus_…" />
-        <SearchField filters={filters} name="call" label="Call" placeholder="call_…" />
+        <SearchField filters={filters} name="act" label="Act" placeholder="transfer.posted" most={64} />
+        <SearchField filters={filters} name="customer" label="Customer" placeholder="cus_…" most={64} />
+        <SearchField filters={filters} name="call" label="Call" placeholder="call_…" most={64} />
         <Text fz="sm" c="dimmed" role="status" pb={10} className="figures">
           {records.data && counted(records.data.pagination.total, "record")}
         </Text>

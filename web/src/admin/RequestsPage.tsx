@@ -6,6 +6,7 @@ import { Link } from "react-router";
 import { counted } from "../components/format";
 import { AdminPage } from "./AdminPage";
 import { closeRequest, requestsQuery } from "./api";
+import { ChoiceFilter } from "./ChoiceFilter";
 import { Confirm } from "./Dialog";
 import filterClasses from "./Filters.module.css";
 import { Listed, NothingHere } from "./Listed";
@@ -45,15 +46,7 @@ export function RequestsPage() {
           }
           data={Object.entries(STATES).map(([value, label]) => ({ value, label }))}
         />
-        <NativeSelect
-          label="Kind"
-          value={kind}
-          onChange={(event) => filters.choose({ kind: event.currentTarget.value })}
-          data={[
-            { value: "", label: "Every kind" },
-            ...Object.entries(KINDS).map(([value, label]) => ({ value, label })),
-          ]}
-        />
+        <ChoiceFilter filters={filters} name="kind" label="Kind" choices={KINDS} />
         <Text fz="sm" c="dimmed" role="status" pb={10} className="figures">
           {requests.data && counted(requests.data.pagination.total, "request")}
         </Text>

@@ -81,6 +81,15 @@ export const usageQuery = (otp_id: string, limit: number) =>
     placeholderData: keepPreviousData,
   });
 
+/** What a code has used in all, agent by agent, the most calls first. */
+export const usageSumsQuery = (otp_id: string) =>
+  queryOptions({
+    queryKey: ["admin", "usage-sums", otp_id],
+    queryFn: async () =>
+      body(await api.GET("/api/v1/analytics/usage", { params: { query: { otp_id, per_page: 100 } } })),
+    select: ({ data }) => data,
+  });
+
 // --- Calls ---
 
 export type CallFilter = Query<"/api/v1/call-logs/export">;

@@ -18,6 +18,7 @@ export type CodeState = Code["state"];
 export type NewCodes = Sent<paths["/api/otps/"]["post"]>;
 export type CodeChange = Sent<paths["/api/otps/{otp_id}"]["put"]>;
 export type Access = Got<"/api/agents/usage">[number];
+export type UsageSum = Schemas["UsageSumOut"];
 export type Traffic = Got<"/api/agents/traffic">[number];
 export type TrafficBucket = Traffic["buckets"][number];
 export type Overview = Got<"/api/v1/analytics/overview">;

@@ -18,6 +18,13 @@ test("too many tries say how long to wait", () => {
   expect(refusalInWords(new ApiError(429, "too_many_attempts", ""))).toMatch(/Wait 60 seconds/);
 });
 
+test("a busy server is no fault of anybody's, and says when it may be asked again", () => {
+  expect(refusalInWords(new ApiError(503, "busy", "All lines are busy"))).toBe(
+    "The server is busy. Try again in a moment.",
+  );
+  expect(refusalInWords(new ApiError(503, "busy", "", 20))).toBe("The server is busy. Try again in 20 seconds.");
+});
+
 test("waits in words", () => {
   expect([0, 1, 12, 89, 90, 125].map(waitInWords)).toEqual([
     "1 second",

@@ -9,6 +9,10 @@ export function refusalInWords(error: unknown): string {
   if (error.status === 429) {
     return `Too many tries in a short time. Wait ${waitInWords(error.retryAfterS ?? DEFAULT_WAIT_S)}, then try again.`;
   }
+  if (error.status === 503) {
+    const wait = error.retryAfterS === null ? "a moment" : waitInWords(error.retryAfterS);
+    return `The server is busy. Try again in ${wait}.`;
+  }
   if (error.status >= 500) return "Something went wrong on our side. Try again in a moment.";
   return error.message || "That was refused. Check what you entered, then try again.";
 }

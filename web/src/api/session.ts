@@ -48,7 +48,7 @@ function noted(): string | null | undefined {
 
 /** What a log-in page is told by the page that leads to it. */
 export interface LoginState {
-  reason?: "expired" | "left" | "new-password";
+  reason?: "expired" | "left" | "new-password" | "withdrawn";
   /** The page that was asked for. */
   from?: string;
 }

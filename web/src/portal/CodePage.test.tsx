@@ -70,6 +70,8 @@ test("who was logged out is told so, who is logged in goes on", async () => {
   serve({ "GET /api/v1/portal": [portal] });
   open({ reason: "expired" });
   expect(screen.getByText("You have been logged out")).toBeTruthy();
+  open({ reason: "withdrawn" });
+  expect(screen.getByText("Your access was withdrawn")).toBeTruthy();
   session.begin("guest");
   open();
   await screen.findByText("Agents");

@@ -5,10 +5,13 @@ import { Link, Navigate, useLocation, useNavigate } from "react-router";
 import { api } from "../api/client";
 import { portalQuery } from "../api/queries";
 import { session, type LoginState } from "../api/session";
+import { ending } from "../call/end-reasons";
 import { CodeBoxes } from "../components/CodeBoxes";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
 import { cleanCode, codeRefusal, codeShape } from "./code";
+
+const withdrawn = ending("withdrawn");
 
 export function CodePage() {
   const portal = useQuery(portalQuery);
@@ -35,6 +38,7 @@ export function CodePage() {
       {reason === "expired" && !login.error && (
         <Notice title="You have been logged out">Your session has ended. Enter your code again to go on.</Notice>
       )}
+      {reason === "withdrawn" && !login.error && <Notice title={withdrawn.title}>{withdrawn.explanation}</Notice>}
       <CodeBoxes
         label={`Your ${shape.words} code`}
         length={shape.length}

@@ -8,7 +8,7 @@ import { Link, MemoryRouter, Route, Routes, useLocation } from "react-router";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { createQueryClient, meQuery } from "../api/queries";
-import { session } from "../api/session";
+import { session, type LoginState } from "../api/session";
 import { LiveCall } from "../call/live-call";
 import { ShellSlots } from "../components/ShellSlot";
 import { refusal, serve } from "../testing/server";
@@ -58,9 +58,12 @@ function Start() {
 }
 
 function Where() {
+  const location = useLocation();
+  const reason = (location.state as LoginState | null)?.reason;
   return (
     <>
-      <p>At {useLocation().pathname}</p>
+      <p>At {location.pathname}</p>
+      {reason && <p>Because: {reason}</p>}
       <Link to="/bank/bills">Bills</Link>
       <Link to="/elsewhere">Elsewhere</Link>
     </>
@@ -91,6 +94,7 @@ let queryClient: QueryClient;
 function open(address = "/start", replies: Parameters<typeof serve>[0] = {}) {
   const asked = serve({
     "GET /api/v1/me": [guest],
+    "GET /api/agents/list": [{ body: [agent] }],
     "POST /api/agents/access": [{ body: { agent_type: "banking", access_id: "a", remaining_uses: 2 } }],
     "POST /start": [{ body: { sessionId: "call_1", iceConfig: { iceServers: [] } } }],
     "DELETE /sessions/call_1": [{ status: 204 }],
@@ -215,6 +219,18 @@ test.each([
   await screen.findByText(`At ${door}`);
   expect(session.kind).toBeNull();
   if (!kind) expect(asked).toEqual([]); // It could but be refused.
+});
+
+test.each([
+  ["withdrawn", "withdrawn"],
+  ["hung_up", "expired"],
+])("a guest whose call ended as %s before the log-in did is told it is %s", async (ended, reason) => {
+  open("/start", { "GET /api/v1/me": [guest, refusal(401, "unauthorized")] });
+  const live = await startCall();
+  await act(() => live.end(ended));
+  await act(() => queryClient.invalidateQueries(meQuery));
+  await screen.findByText("At /");
+  expect(screen.getByText(`Because: ${reason}`)).toBeTruthy();
 });
 
 test("a customer whom another tab has logged out is led to the customers' door", async () => {

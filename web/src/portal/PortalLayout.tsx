@@ -47,7 +47,7 @@ export function PortalLayout() {
     if (session.kind === "guest") void queryClient.prefetchQuery(agentsQuery);
   }, [queryClient]);
 
-  if (isOver || (error instanceof ApiError && error.status === 401)) return <LoggedOut me={data} />;
+  if (isOver || (error instanceof ApiError && error.status === 401)) return <LoggedOut me={data} call={call} />;
   if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
   if (value) {
     return (
@@ -99,13 +99,15 @@ function Room() {
 }
 
 /** Leads to the door by which whoever was here had come, or to the one that opens the page asked for. */
-function LoggedOut({ me }: { me: Me | undefined }) {
+function LoggedOut({ me, call }: { me: Me | undefined; call: LiveCall | null }) {
   const { pathname } = useLocation();
   // Another tab may have logged out whoever was here.
   const [kind] = useState(() => session.kind ?? (me && (me.role === "otp" ? "guest" : "customer")));
   useEffect(() => session.end(), []);
   const toBank = /^\/(bank|profile)(\/|$)/.test(pathname);
-  const state: LoginState = { ...(kind ? { reason: "expired" } : {}), from: pathname };
+  // The call's own page, which says why it ended, closes with the log-in.
+  const reason = kind === "guest" && call?.snapshot().endReason === "withdrawn" ? "withdrawn" : "expired";
+  const state: LoginState = { ...(kind && { reason }), from: pathname };
   return <Navigate to={kind === "guest" || (!kind && !toBank) ? "/" : "/login"} replace state={state} />;
 }
 

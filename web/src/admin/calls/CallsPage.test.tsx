@@ -52,6 +52,20 @@ test("a nonsensical address asks for nothing nonsensical", async () => {
   expect(urls.find(({ pathname }) => pathname.endsWith("/call-logs"))!.search).toBe("?page=1&per_page=25");
 });
 
+test("a single letter is not searched for: the server wants two", async () => {
+  const { urls } = start({ "GET /api/v1/call-logs": [pageOf(call)] }, "/admin/calls?q=x");
+  await screen.findByText("1:00");
+  const field = screen.getByLabelText<HTMLInputElement>("Search");
+  await userEvent.clear(field);
+  await userEvent.type(field, "ad");
+  await waitFor(() => expect(screen.getByTestId("where").textContent).toBe("/admin/calls?q=ad"));
+  await userEvent.type(field, "{Backspace}");
+  await waitFor(() => expect(screen.getByTestId("where").textContent).toBe("/admin/calls"));
+  expect(field.value).toBe("a");
+  const asked = urls.filter(({ pathname }) => pathname.endsWith("/call-logs"));
+  expect(new Set(asked.map(({ searchParams }) => searchParams.get("q")))).toEqual(new Set([null, "ad"]));
+});
+
 test("a choice begins at the first page", async () => {
   start({ "GET /api/v1/call-logs": [pageOf(call)] }, "/admin/calls?page=3");
   await screen.findByText("1:00");

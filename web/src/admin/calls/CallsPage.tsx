@@ -1,4 +1,4 @@
-import { Anchor, Button, Card, Group, NativeSelect, Table, Text } from "@mantine/core";
+import { Anchor, Button, Card, Group, Table, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
@@ -8,6 +8,7 @@ import { agentsQuery } from "../../api/queries";
 import { counted, duration } from "../../components/format";
 import { AdminPage } from "../AdminPage";
 import { callsExport, callsQuery, type CallFilter } from "../api";
+import { ChoiceFilter } from "../ChoiceFilter";
 import { span, usd } from "../figures";
 import filterClasses from "../Filters.module.css";
 import { Listed, NothingHere } from "../Listed";
@@ -27,6 +28,8 @@ import { OUTCOME_TONES } from "./outcome";
 
 const PER_PAGE = 25;
 const REFRESH_MS = 30_000;
+/** Characters: the server refuses to look for fewer. */
+const LEAST_SEARCHED = 2;
 
 export default function CallsPage() {
   const filters = useFilters([...PERIOD_NAMES, "agent", "code", "outcome", "q"]);
@@ -50,26 +53,22 @@ export default function CallsPage() {
     >
       <search className={filterClasses.filters} aria-label="Which calls">
         <PeriodFilter filters={filters} />
-        <NativeSelect
+        <ChoiceFilter
+          filters={filters}
+          name="agent"
           label="Agent"
-          value={filters.of("agent")}
-          onChange={(event) => filters.choose({ agent: event.currentTarget.value })}
-          data={[
-            { value: "", label: "Every agent" },
-            ...(agents.data ?? []).map(({ id, name }) => ({ value: id, label: name })),
-          ]}
+          choices={Object.fromEntries(agents.data?.map(({ id, name }) => [id, name]) ?? [])}
         />
         <CodeFilter filters={filters} />
-        <NativeSelect
-          label="Outcome"
-          value={filters.of("outcome")}
-          onChange={(event) => filters.choose({ outcome: event.currentTarget.value })}
-          data={[
-            { value: "", label: "Every outcome" },
-            ...Object.entries(OUTCOMES).map(([value, label]) => ({ value, label })),
-          ]}
+        <ChoiceFilter filters={filters} name="outcome" label="Outcome" choices={OUTCOMES} />
+        <SearchField
+          filters={filters}
+          name="q"
+          label="Search"
+          placeholder="Caller, label, call id or words"
+          least={LEAST_SEARCHED}
+          className={filterClasses.wide}
         />
-        <SearchField filters={filters} name="q" label="Search" placeholder="Caller, label, call" />
       </search>
       <Card withBorder radius="lg" padding={0}>
         <Listed query={calls} what="the calls" height={480}>
@@ -119,7 +118,7 @@ function useFilter(filters: ReturnType<typeof useFilters>): CallFilter {
       ...(agent && { agent_type: agent }),
       ...(code && { otp_id: code }),
       ...(outcome && { outcome }),
-      ...(q && { q }),
+      ...(q.length >= LEAST_SEARCHED && { q }),
     }),
     [minute, period, since, until, agent, code, outcome, q],
   );

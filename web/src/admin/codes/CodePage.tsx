@@ -18,6 +18,7 @@ import type { Access, Code } from "../types";
 import { When } from "../When";
 import { CODE_STATES, endInWords } from "../words";
 import { nameOf, TONES, usesOf } from "./code";
+import { UsedInAll } from "./UsedInAll";
 import { useCodeActs } from "./useCodeActs";
 
 const BACK = { to: "/admin/codes", label: "Codes" };
@@ -34,6 +35,7 @@ export function CodePage() {
   if (code.error instanceof ApiError && code.error.status === 404) {
     return (
       <AdminPage title="There is no such code" lead="It may have been deleted." back={BACK}>
+        <UsedInAll codeId={codeId} />
         <Usage codeId={codeId} />
       </AdminPage>
     );
@@ -63,6 +65,7 @@ export function CodePage() {
           {(of) => <CodeFacts code={of} />}
         </Listed>
       </Panel>
+      <UsedInAll codeId={codeId} />
       <Usage codeId={codeId} />
       {dialogs}
     </AdminPage>

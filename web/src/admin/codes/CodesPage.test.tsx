@@ -68,22 +68,27 @@ test("new codes are shown once, all of them", async () => {
   expect(screen.queryByText("012345")).toBeNull();
 });
 
-test("a code is disabled at once, and that can be undone", async () => {
+test("a code is disabled after asking, as calls end with it, and enabled at once", async () => {
   const { asked } = start({
     [LIST]: [listed(code), listed({ ...code, disabled: true, state: "disabled" }), listed(code)],
     "PUT /api/otps/otp_1": [{ body: code }],
   });
   await act("Disable");
+  const question = await screen.findByRole("dialog", { name: "Disable “Fair”?" });
+  expect(question.textContent).toMatch(/calls under way with it end at once/);
+  expect(asked.some(({ method }) => method === "PUT")).toBe(false);
+  await userEvent.click(within(question).getByRole("button", { name: "Disable" }));
   await screen.findByText("“Fair” is disabled.");
-  await userEvent.click(screen.getByRole("button", { name: "Undo" }));
-  await screen.findByText("It is as it was before.");
+  await act("Enable");
+  await screen.findByText("“Fair” is enabled.");
+  expect(screen.queryByRole("dialog")).toBeNull();
   expect(asked.filter(({ method }) => method === "PUT").map(({ body }) => body)).toEqual([
     { disabled: true },
     { disabled: false },
   ]);
 });
 
-test("uses and label are changed; an expiry that was not touched stays to the second", async () => {
+test("only what was changed is sent, and undone: the rest may be a colleague's by now", async () => {
   const { asked } = start({
     [LIST]: [listed({ ...code, expires_at: "2030-01-01T00:00:30Z" })],
     "PUT /api/otps/otp_1": [{ body: code }],
@@ -95,7 +100,21 @@ test("uses and label are changed; an expiry that was not touched stays to the se
   await userEvent.type(uses, "9");
   await userEvent.click(within(form).getByRole("button", { name: "Save" }));
   await screen.findByText("The code is changed.");
-  expect(asked.find(({ method }) => method === "PUT")?.body).toEqual({ max_uses: 9, label: "Fair" });
+  await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+  await screen.findByText("It is as it was before.");
+  expect(asked.filter(({ method }) => method === "PUT").map(({ body }) => body)).toEqual([
+    { max_uses: 9 },
+    { max_uses: 5 },
+  ]);
+});
+
+test("a dialog in which nothing was changed sends nothing", async () => {
+  const { asked } = start({ [LIST]: [listed(code)] });
+  await act("Change");
+  const form = await screen.findByRole("dialog", { name: "Change the code" });
+  await userEvent.click(within(form).getByRole("button", { name: "Save" }));
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  expect(asked.some(({ method }) => method === "PUT")).toBe(false);
 });
 
 test("a code is deleted only after asking, and a refusal is told", async () => {
@@ -105,6 +124,7 @@ test("a code is deleted only after asking, and a refusal is told", async () => {
   });
   await act("Delete");
   const question = await screen.findByRole("dialog", { name: "Delete “Fair”?" });
+  expect(question.textContent).toMatch(/calls under way with it end at once/);
   expect(asked.some(({ method }) => method === "DELETE")).toBe(false);
   await userEvent.click(within(question).getByRole("button", { name: "Delete" }));
   await within(question).findByText("It is in use.");

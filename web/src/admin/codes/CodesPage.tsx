@@ -1,4 +1,4 @@
-import { Anchor, Button, Card, NativeSelect, Table, Text, VisuallyHidden } from "@mantine/core";
+import { Anchor, Button, Card, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -7,6 +7,7 @@ import { Link } from "react-router";
 import { counted, day } from "../../components/format";
 import { AdminPage } from "../AdminPage";
 import { codesQuery } from "../api";
+import { ChoiceFilter } from "../ChoiceFilter";
 import filterClasses from "../Filters.module.css";
 import { Listed, NothingHere } from "../Listed";
 import { PageNumbers } from "../PageNumbers";
@@ -39,16 +40,8 @@ export default function CodesPage() {
   return (
     <AdminPage title="Codes" lead="Each opens a number of calls for whoever holds it." tools={make}>
       <search className={filterClasses.filters} aria-label="Which codes">
-        <SearchField filters={filters} name="search" label="Search" placeholder="Label" />
-        <NativeSelect
-          label="State"
-          value={state}
-          onChange={(event) => filters.choose({ state: event.currentTarget.value })}
-          data={[
-            { value: "", label: "Every state" },
-            ...Object.entries(CODE_STATES).map(([value, label]) => ({ value, label })),
-          ]}
-        />
+        <SearchField filters={filters} name="search" label="Search" placeholder="Label or id" />
+        <ChoiceFilter filters={filters} name="state" label="State" choices={CODE_STATES} />
         <Text fz="sm" c="dimmed" role="status" pb={10} className="figures">
           {codes.data && counted(codes.data.total, "code")}
         </Text>

@@ -7,14 +7,14 @@ import { counted } from "../../components/format";
 import { Notice } from "../../components/Notice";
 import { changeCode } from "../api";
 import { Dialog } from "../Dialog";
-import type { Code } from "../types";
+import type { Code, CodeChange } from "../types";
 import { expiryFault, expiryOf, momentOf } from "./expiry";
 import { ExpiryField } from "./ExpiryField";
 
 interface EditCodeProps {
   code: Code | null;
   close: () => void;
-  changed: (before: Code) => void;
+  changed: (before: Code, change: CodeChange) => void;
 }
 
 /** How often a code may be used, until when, and what it is called. */
@@ -31,18 +31,14 @@ function EditCodeForm({ code, close, changed }: EditCodeProps & { code: Code }) 
   const [label, setLabel] = useState(code.label ?? "");
   const [expiry, setExpiry] = useState(() => expiryOf(code.expires_at));
   const [sentAt, setSentAt] = useState(0);
-  const sameExpiry = expiry.choice === "at" && expiry.at === expiryOf(code.expires_at).at;
+  const before = expiryOf(code.expires_at);
+  const sameExpiry = expiry.choice === before.choice && (expiry.choice !== "at" || expiry.at === before.at);
   const expiryWrong = sentAt > 0 && !sameExpiry ? expiryFault(expiry, sentAt) : null;
   const usesWrong = Number.isInteger(uses) && Number(uses) >= 1 ? null : "Choose at least one call.";
   const changing = useMutation({
-    mutationFn: () =>
-      changeCode(code.id, {
-        max_uses: Number(uses),
-        label: label.trim() || null,
-        ...(sameExpiry ? {} : { expires_at: momentOf(expiry)?.toISOString() ?? null }),
-      }),
-    onSuccess: () => {
-      changed(code);
+    mutationFn: (change: CodeChange) => changeCode(code.id, change),
+    onSuccess: (_, change) => {
+      changed(code, change);
       close();
     },
   });
@@ -51,7 +47,15 @@ function EditCodeForm({ code, close, changed }: EditCodeProps & { code: Code }) 
     event.preventDefault();
     const now = Date.now();
     setSentAt(now);
-    if (!usesWrong && (sameExpiry || !expiryFault(expiry, now))) changing.mutate();
+    if (usesWrong || (!sameExpiry && expiryFault(expiry, now))) return;
+    // What was not touched may have been changed by somebody else meanwhile.
+    const change: CodeChange = {
+      ...(uses !== code.max_uses && { max_uses: Number(uses) }),
+      ...(label !== (code.label ?? "") && { label: label.trim() || null }),
+      ...(!sameExpiry && { expires_at: momentOf(expiry)?.toISOString() ?? null }),
+    };
+    if (Object.keys(change).length > 0) changing.mutate(change);
+    else close();
   }
 
   return (

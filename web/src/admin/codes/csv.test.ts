@@ -3,9 +3,12 @@ import { expect, test } from "vitest";
 import { code } from "../testing";
 import { codesCsv, csv, inHalves } from "./csv";
 
-test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])("a cell such as %j is no formula", (text) => {
-  expect(csv([[text]])).toBe(`"'${text}"\r\n`);
-});
+test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"])(
+  "a cell such as %j is no formula",
+  (text) => {
+    expect(csv([[text]])).toBe(`"'${text}"\r\n`);
+  },
+);
 
 test("quotes are doubled, and commas and line ends stay within their cell", () => {
   expect(csv([['say "hi"', "a,b", "c\nd", ""]])).toBe('"say ""hi""","a,b","c\nd",""\r\n');

@@ -1,7 +1,7 @@
 import type { Code } from "../types";
 
-/** What a spreadsheet would take for a formula, whatever was typed into a label. */
-const FORMULA = /^[=+\-@\t\r\n]/;
+/** What a spreadsheet would take for a formula, whatever was typed into a label: the signs at full width as well. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 
 /** A table for spreadsheets (RFC 4180); no cell of it is ever run as a formula. */
 export function csv(rows: readonly (readonly string[])[]): string {

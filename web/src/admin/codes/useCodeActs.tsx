@@ -11,26 +11,44 @@ import { EditCodeDialog } from "./EditCodeDialog";
 
 export interface CodeActs {
   edit: (code: Code) => void;
-  /** Disable a code, or enable it again; it can be undone. */
+  /** Disable a code after asking, or enable it again. */
   toggle: (code: Code) => void;
   remove: (code: Code) => void;
 }
 
+const OUT_AT_ONCE = "Nobody can log in with it any more, and calls under way with it end at once.";
+
 /** What can be done to a code, and the dialogs it takes. */
 export function useCodeActs(removed?: () => void): { acts: CodeActs; dialogs: ReactNode } {
   const [editing, setEditing] = useState<Code | null>(null);
+  const [disabling, setDisabling] = useState<Code | null>(null);
   const [removing, setRemoving] = useState<Code | null>(null);
   const queryClient = useQueryClient();
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["admin", "codes"] });
 
-  async function apply(code: Code, change: CodeChange, told: string, undo?: CodeChange) {
+  async function apply(code: Code, change: CodeChange, told: string) {
     try {
       await changeCode(code.id, change);
-      tell(told, undo && (() => void apply(code, undo, "It is as it was before.")));
+      tell(told);
     } catch (error) {
       tellTrouble("The code was not changed", error);
     }
     await refresh();
+  }
+
+  const enable = (code: Code) => void apply(code, { disabled: false }, `“${nameOf(code)}” is enabled.`);
+
+  const disablement = useMutation({
+    mutationFn: (code: Code) => changeCode(code.id, { disabled: true }),
+    onSuccess: async (_, code) => {
+      setDisabling(null);
+      tell(`“${nameOf(code)}” is disabled.`, () => enable(code));
+      await refresh();
+    },
+  });
+  function keepEnabled() {
+    disablement.reset();
+    setDisabling(null);
   }
 
   const removal = useMutation({
@@ -50,28 +68,35 @@ export function useCodeActs(removed?: () => void): { acts: CodeActs; dialogs: Re
   const acts: CodeActs = {
     edit: setEditing,
     remove: setRemoving,
-    toggle: (code) =>
-      void apply(
-        code,
-        { disabled: !code.disabled },
-        `“${nameOf(code)}” is ${code.disabled ? "enabled" : "disabled"}.`,
-        { disabled: code.disabled },
-      ),
+    toggle: (code) => (code.disabled ? enable(code) : setDisabling(code)),
   };
   const dialogs = (
     <>
       <EditCodeDialog
         code={editing}
         close={() => setEditing(null)}
-        changed={(before) => {
-          const { max_uses, label, expires_at } = before;
-          tell(
-            "The code is changed.",
-            () => void apply(before, { max_uses, label, expires_at }, "It is as it was before."),
-          );
+        changed={(before, change) => {
+          const undo: CodeChange = {
+            ...("max_uses" in change && { max_uses: before.max_uses }),
+            ...("label" in change && { label: before.label }),
+            ...("expires_at" in change && { expires_at: before.expires_at }),
+          };
+          tell("The code is changed.", () => void apply(before, undo, "It is as it was before."));
           void refresh();
         }}
       />
+      <Confirm
+        opened={disabling !== null}
+        title={`Disable “${disabling ? nameOf(disabling) : ""}”?`}
+        act="Disable"
+        keep="Keep"
+        busy={disablement.isPending}
+        error={disablement.error}
+        confirm={() => disabling && disablement.mutate(disabling)}
+        close={keepEnabled}
+      >
+        <Text>{OUT_AT_ONCE} You can enable it again at any time.</Text>
+      </Confirm>
       <Confirm
         opened={removing !== null}
         title={`Delete “${removing ? nameOf(removing) : ""}”?`}
@@ -83,8 +108,8 @@ export function useCodeActs(removed?: () => void): { acts: CodeActs; dialogs: Re
         close={keep}
       >
         <Text>
-          Nobody can log in with it any more, and this cannot be undone. Calls that were made with it stay on record. To
-          stop it for a while only, disable it.
+          {OUT_AT_ONCE} This cannot be undone. Calls that were made with it stay on record. To stop it for a while only,
+          disable it.
         </Text>
       </Confirm>
     </>

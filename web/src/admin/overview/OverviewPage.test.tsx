@@ -89,7 +89,10 @@ const say = (text: string) =>
     await new Promise((resolve) => setTimeout(resolve, 0));
   });
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 test("each figure stands against those before, also for who does not see the arrow", async () => {
   start("/admin?period=7d");
@@ -121,6 +124,32 @@ test("a call appears by itself, and one sees when the line to the server is lost
   act(() => line!.close());
   await screen.findByText("Reconnecting");
   expect(screen.getByRole("link", { name: "Fair" })).toBeTruthy();
+});
+
+test("however many calls begin and end, the figures are read again every ten seconds at most, the last time after the last", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true, toFake: ["setTimeout", "clearTimeout"] });
+  const { urls } = start("/admin?period=7d");
+  const readings = () => urls.filter(({ pathname }) => pathname.endsWith("/traffic")).length;
+  const goOn = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+  await screen.findByText("300 ms");
+  const [one] = live.calls;
+  const begin = async (...ids: string[]) => {
+    const calls = ids.map((id) => ({ ...one, id }));
+    line!.enqueue(new TextEncoder().encode(`event: live\ndata: ${JSON.stringify({ ...live, calls })}\n\n`));
+    await goOn(1_000);
+  };
+  await begin();
+  expect(readings()).toBe(1);
+  await begin("call_1");
+  expect(readings()).toBe(2);
+  await begin("call_1", "call_2");
+  await begin("call_2");
+  await begin();
+  expect(readings()).toBe(2);
+  await goOn(10_000);
+  expect(readings()).toBe(3);
+  await goOn(30_000);
+  expect(readings()).toBe(3);
 });
 
 test("charts have a sentence and a table", async () => {

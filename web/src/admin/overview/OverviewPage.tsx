@@ -1,4 +1,5 @@
 import { SegmentedControl, SimpleGrid } from "@mantine/core";
+import { useThrottledCallback } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 
@@ -21,6 +22,8 @@ import { WhereTimeGoes } from "./WhereTimeGoes";
 
 const SHORT = { today: "Today", "24h": "24 h", "7d": "7 days", "30d": "30 days", "90d": "90 days" } as const;
 const MINUTE_MS = 60_000;
+/** Calls begin and end more often than their figures need be read. */
+const FRESH_MS = 10_000;
 
 /** What goes on now, and how it went lately. */
 export default function OverviewPage() {
@@ -82,7 +85,7 @@ const windowOf = ({ from, to, bucketMinutes }: Span) => ({
   bucket_minutes: bucketMinutes,
 });
 
-/** What has been counted is read again when a call begins or ends. */
+/** What has been counted is read again after calls have begun or ended. */
 function useFreshAfterCalls(): void {
   const { live } = useLive();
   const queryClient = useQueryClient();
@@ -90,13 +93,14 @@ function useFreshAfterCalls(): void {
     .map(({ id }) => id)
     .sort()
     .join();
+  const refresh = useThrottledCallback(() => {
+    for (const noun of ["overview", "traffic", "calls"]) {
+      void queryClient.invalidateQueries({ queryKey: ["admin", noun] }, { cancelRefetch: false });
+    }
+  }, FRESH_MS);
   const seen = useRef(ids);
   useEffect(() => {
-    if (seen.current !== undefined && ids !== seen.current) {
-      for (const noun of ["overview", "traffic", "calls"]) {
-        void queryClient.invalidateQueries({ queryKey: ["admin", noun] });
-      }
-    }
+    if (seen.current !== undefined && ids !== seen.current) refresh();
     seen.current = ids;
-  }, [ids, queryClient]);
+  }, [ids, refresh]);
 }

@@ -1,0 +1,99 @@
+import { Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+import { agentsQuery } from "../../api/queries";
+import { duration, heading } from "../../components/format";
+import { usageSumsQuery } from "../api";
+import { minutes, number, usd } from "../figures";
+import { Listed, NothingHere } from "../Listed";
+import { Panel } from "../Panel";
+import { Rows } from "../Rows";
+import type { UsageSum } from "../types";
+
+type Name = "calls" | "minutes" | "heard_seconds" | "input_tokens" | "output_tokens" | "characters" | "cost_usd";
+
+interface Figure {
+  label: string;
+  name: Name;
+  show: (value: number) => string;
+  /** The screens that have a column for it; smaller ones tell it below the agent. */
+  from?: "md";
+}
+
+const FIGURES: readonly Figure[] = [
+  { label: "Calls", name: "calls", show: number },
+  { label: "Minutes", name: "minutes", show: minutes },
+  { label: "Sound heard", name: "heard_seconds", show: (seconds) => duration(seconds * 1000), from: "md" },
+  { label: "Tokens in", name: "input_tokens", show: number, from: "md" },
+  { label: "Tokens out", name: "output_tokens", show: number, from: "md" },
+  { label: "Characters spoken", name: "characters", show: number, from: "md" },
+  { label: "Cost", name: "cost_usd", show: usd },
+];
+
+/** What a code has used since it was made, agent by agent. */
+export function UsedInAll({ codeId }: { codeId: string }) {
+  const sums = useQuery(usageSumsQuery(codeId));
+  const agents = useQuery(agentsQuery);
+  const agentOf = (id: string) => agents.data?.find((agent) => agent.id === id)?.name ?? heading(id);
+  return (
+    <Panel title="In all" flush>
+      <Listed query={sums} what="the sums" height={120}>
+        {(sums) =>
+          sums.length === 0 ? (
+            <NothingHere small title="Nothing has been used yet">
+              What its calls use and cost is summed here.
+            </NothingHere>
+          ) : (
+            <Rows label="In all">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Agent</Table.Th>
+                  {FIGURES.map(({ label, from }) => (
+                    <Table.Th key={label} data-right visibleFrom={from}>
+                      {label}
+                    </Table.Th>
+                  ))}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {sums.map((sum) => (
+                  <SumRow key={sum.agent_type} name={agentOf(sum.agent_type)} sums={[sum]} />
+                ))}
+              </Table.Tbody>
+              {sums.length > 1 && (
+                <Table.Tfoot>
+                  <SumRow name="Together" sums={sums} />
+                </Table.Tfoot>
+              )}
+            </Rows>
+          )
+        }
+      </Listed>
+    </Panel>
+  );
+}
+
+function SumRow({ name, sums }: { name: string; sums: readonly UsageSum[] }) {
+  const shown = FIGURES.map((figure) => {
+    const total = sums.reduce((before, sum) => before + sum[figure.name], 0);
+    return { ...figure, total, value: figure.show(total) };
+  });
+  const rest = shown
+    .filter(({ from, total }) => from && total > 0)
+    .map(({ label, value }) => `${label.toLowerCase()} ${value}`);
+  return (
+    <Table.Tr>
+      <Table.Th scope="row" fw={sums.length > 1 ? 650 : 400}>
+        {name}
+        <Text component="span" display="block" fz="xs" fw={400} c="dimmed" hiddenFrom="md">
+          {heading(rest.join(", "))}
+        </Text>
+      </Table.Th>
+      {shown.map(({ label, value, from }) => (
+        <Table.Td key={label} data-right visibleFrom={from} fw={sums.length > 1 ? 650 : undefined}>
+          {value}
+        </Table.Td>
+      ))}
+    </Table.Tr>
+  );
+}
