@@ -54,6 +54,13 @@ class SettingOut(BaseModel):
     description: str
 
 
+class AdminNameOut(BaseModel):
+    """An administrator."""
+
+    id: str
+    username: str
+
+
 class SystemOut(BaseModel):
     """The state of the installation, as the process that answers sees it."""
 
@@ -68,7 +75,9 @@ class SystemOut(BaseModel):
     lag_ms: float = Field(description="How late the event loop is, 95th percentile of five seconds")
     configuration: list[SettingOut]
     versions: dict[str, str]
-    default_password: bool = Field(description="An administrator still has the published development password")
+    default_passwords: list[AdminNameOut] = Field(
+        description="Administrators who still have the published development password"
+    )
 
 
 @router.get("")
@@ -76,7 +85,7 @@ async def system(app: App) -> SystemOut:
     """Every part's health with its last error and since when, capacity, versions, and the configuration."""
     await look(app)
     async with app.db.reading() as db:
-        published = await users.has_published_password(db)
+        published = await users.with_published_password(db)
     return SystemOut(
         version=VERSION,
         environment=app.settings.environment,
@@ -100,7 +109,7 @@ async def system(app: App) -> SystemOut:
         lag_ms=round(app.switchboard.lag_ms, 1),
         configuration=configuration(app.settings),
         versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-        default_password=published,
+        default_passwords=[AdminNameOut(id=admin.id, username=admin.username) for admin in published],
     )
 
 

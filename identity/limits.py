@@ -140,7 +140,7 @@ class LoginLimits:
     async def _refused(self, windows: Sequence[RateLimitItem], *key: str) -> TooManyAttempts:
         stats = [await self._limiter.get_window_stats(limit, *key) for limit in windows]
         until = max(window.reset_time for window in stats if window.remaining == 0)
-        return _too_many(max(1, round(until - time.time())))
+        return _too_many(max(1, round(until - time.time())), " from this network or account")
 
     async def _refund(self, limit: RateLimitItem, *key: str) -> None:
         await self._storage.decr(limit.key_for(*key))
@@ -249,10 +249,10 @@ def network_of(address: str, *, v6_bits: int = 64) -> str:
     return str(parsed)
 
 
-def _too_many(wait_s: int) -> TooManyAttempts:
+def _too_many(wait_s: int, where: str = "") -> TooManyAttempts:
     unit, seconds = next(
         (unit, s) for unit, s in (("hour", 3600), ("minute", 60), ("second", 1)) if wait_s >= 2 * s or s == 1
     )
     count = -(-wait_s // seconds)
     when = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-    return TooManyAttempts(f"Too many wrong attempts. Try again in {when}.", retry_after_s=wait_s)
+    return TooManyAttempts(f"Too many wrong attempts{where}. Try again in {when}.", retry_after_s=wait_s)

@@ -283,18 +283,17 @@ _PUBLISHED: dict[str, bool] = {}
 """Whether a password hash is of the published password: trying takes long, and the verdict never changes."""
 
 
-async def has_published_password(db: AsyncSession) -> bool:
-    """Whether an administrator who can log in still has the published development password."""
-    admins = select(User.password_hash).where(User.role == UserRole.ADMIN, User.disabled_at.is_(None))
-    hashes = (await db.scalars(admins)).all()
+async def with_published_password(db: AsyncSession) -> list[User]:
+    """The administrators who can log in and still have the published development password."""
+    admins = (await db.scalars(select(User).where(User.role == UserRole.ADMIN, User.disabled_at.is_(None)))).all()
     await db.close()
     verdicts: dict[str, bool] = {}
-    for password_hash in hashes:
+    for password_hash in (admin.password_hash for admin in admins):
         known = _PUBLISHED.get(password_hash)
         verdicts[password_hash] = await password_matches(password_hash, DEV_ADMIN_PASSWORD) if known is None else known
     _PUBLISHED.clear()
     _PUBLISHED.update(verdicts)
-    return any(verdicts.values())
+    return [admin for admin in admins if verdicts[admin.password_hash]]
 
 
 async def _by_login(db: AsyncSession, login: str) -> User | None:

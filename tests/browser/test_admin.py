@@ -79,13 +79,14 @@ async def test_a_call_is_watched_from_its_code_to_its_rating(
     await desk.get_by_role("button", name="Make 3 codes").click()
     shown = desk.get_by_role("group", name="New codes").get_by_role("listitem")
     await expect(shown).to_have_count(3)
-    codes = await shown.all_inner_texts()
-    assert len(set(codes)) == 3
+    codes, tails = zip(*[text.split(" · ") for text in await shown.all_inner_texts()], strict=True)
+    assert len(set(codes)) == len(set(tails)) == 3
     async with desk.expect_download() as downloading:
         await desk.get_by_role("button", name="CSV").click()
     await (await downloading.value).save_as(tmp_path / "codes.csv")
-    rows = csv.DictReader((tmp_path / "codes.csv").read_text("utf-8-sig").splitlines())
+    rows = list(csv.DictReader((tmp_path / "codes.csv").read_text("utf-8-sig").splitlines()))
     assert {row["code"].replace("-", "") for row in rows} == set(codes)
+    assert {row["name"] for row in rows} == {f"{label} · {tail}" for tail in tails}
     await check(desk)
     await desk.get_by_role("button", name="Done").click()
     await expect(desk.get_by_text(label).filter(visible=True).first).to_be_visible()

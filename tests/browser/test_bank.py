@@ -280,4 +280,4 @@ async def test_an_administrator_is_told_whom_the_pages_are_for(bank: Server, vis
     await page.get_by_role("link", name="Open the dashboard").click()
     await heading(page, "Overview")
     await page.get_by_role("button", name="Log out", exact=True).click()
-    await heading(page, "Log in to your bank")
+    await heading(page, "Log in to the dashboard")

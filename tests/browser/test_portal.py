@@ -73,9 +73,9 @@ async def test_a_refused_microphone_says_what_to_do(server: Server, visit: Visit
     page = visitor.page
     await log_in(page, server, await server.code())
     await page.get_by_role("link", name="Choose Bank").click()
-    await page.get_by_role("button", name="Allow the microphone").click()
+    await page.get_by_role("button", name="Allow the microphone").press("Enter")
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    await expect(page.get_by_role("button", name="Continue by typing")).to_be_visible()
+    await expect(page.get_by_role("button", name="Continue by typing")).to_be_focused()
 
 
 async def test_a_wrong_code_says_so_and_leaves_the_boxes_ready(server: Server, visit: Visit) -> None:
@@ -111,8 +111,11 @@ async def test_a_used_up_code_says_so(server: Server, visit: Visit) -> None:
     await page.get_by_role("button", name="Continue by typing").click()
     await expect(page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
     await page.get_by_role("button", name="End", exact=True).click()
-    await page.get_by_role("link", name="Choose another assistant").click()
+    await expect(page.get_by_role("button", name="Enter another code")).to_be_visible()
+    await page.goto(f"{server.url}/agents")
     await expect(page.get_by_text("This code has been used up")).to_be_visible()
+    await page.get_by_role("button", name="Enter another code").click()
+    await expect(page.get_by_label("Code character").first).to_be_visible()
 
 
 async def test_a_lost_server_is_told_as_a_lost_connection(data_dir: Path, visit: Visit) -> None:

@@ -872,7 +872,7 @@ async def test_the_system_page_tells_no_secret(vault: Server, keeper: httpx.Asyn
     assert all(each["description"] for each in told["configuration"])
     parts = {part["name"]: part["state"] for part in told["parts"]}
     assert {parts[name] for name in ("database", "disk", "stt", "llm", "tts")} == {"ok"}
-    assert (told["seats"], told["seats_taken"], told["draining"], told["default_password"]) == (100, 0, False, False)
+    assert (told["seats"], told["seats_taken"], told["draining"], told["default_passwords"]) == (100, 0, False, [])
     assert {"python", "pipecat-ai", "aiortc"} <= set(told["versions"])
     assert "canary" not in vault.log
 

@@ -163,19 +163,29 @@ function Sections({ chosen }: { chosen?: () => void }) {
 
 /** The password that everybody knows is said on every page until it is gone. */
 function DefaultPassword() {
+  const { me } = useAdmin();
   const system = useQuery(systemQuery);
-  if (!system.data?.default_password) return null;
+  const whose = system.data?.default_passwords ?? [];
+  if (whose.length === 0) return null;
+  const mine = whose.some((admin) => admin.id === me.id);
   return (
     <div className={classes.warning} role="note" aria-label="Warning">
       <IconAlertTriangle size={22} aria-hidden className={classes.sign} />
       <Text className={classes.words}>
         <b>The published password still opens this dashboard.</b>{" "}
         <Text component="span" inherit visibleFrom="sm">
-          Whoever has read the manual and sits at this machine can log in.
+          Whoever has read the manual and sits at this machine can log in
+          {mine ? "." : ` as ${whose.map((admin) => admin.username).join(", ")}.`}
         </Text>
       </Text>
-      <Button component={Link} to="/admin/account/password" variant="default" size="sm" h={40}>
-        Choose another password
+      <Button
+        component={Link}
+        to={mine ? "/admin/account/password" : "/admin/administrators"}
+        variant="default"
+        size="sm"
+        h={40}
+      >
+        {mine ? "Choose another password" : "Go to the administrators"}
       </Button>
     </div>
   );

@@ -89,7 +89,9 @@ test("an administrator finds every section, the one that is open marked, and wha
 });
 
 test("the published password is warned of, except where it is changed", async () => {
-  open("/admin/account", { "GET /api/v1/system": [{ body: { ...system, default_password: true } }] });
+  open("/admin/account", {
+    "GET /api/v1/system": [{ body: { ...system, default_passwords: [{ id: "usr_1", username: "cawadmin" }] } }],
+  });
   await screen.findByText(/published password still opens/);
   await userEvent.click(screen.getByRole("link", { name: "Choose another password" }));
   await screen.findByRole("heading", { name: "Change your password" });
@@ -143,6 +145,8 @@ test("who was logged out by another tab is told that the session has ended", asy
 test("whoever has a password that was given out chooses one of their own first", async () => {
   open("/admin", { "GET /api/v1/me": [refusal(403, "password_change_required")] });
   await screen.findByRole("heading", { name: "Choose a password of your own" });
+  await userEvent.click(screen.getByRole("button", { name: "Log out" }));
+  await screen.findByText("At /login, from /admin, left");
 });
 
 test("an address that leads nowhere says so", async () => {

@@ -38,7 +38,8 @@ export default function AdminPages() {
   const [isOver] = useState(() => session.isOver);
   const { data: me, error, refetch } = useQuery({ ...meQuery, enabled: !isOver });
   if (isOver || (error instanceof ApiError && error.status === 401)) return <LoggedOut seen={me !== undefined} />;
-  if (error instanceof ApiError && error.code === "password_change_required") return <PasswordPage first />;
+  if (error instanceof ApiError && error.code === "password_change_required")
+    return <PasswordPage first from="/admin" />;
   if (me) return me.role === "admin" ? <Dashboard me={me} /> : <NotForYou me={me} />;
   if (error) {
     return (
@@ -111,7 +112,7 @@ function Dashboard({ me }: { me: Me }) {
             <Route path="audit" element={<AuditPage />} />
             <Route path="administrators" element={<AdminsPage />} />
             <Route path="account" element={<AccountPage />} />
-            <Route path="account/password" element={<PasswordPage back="/admin/account" />} />
+            <Route path="account/password" element={<PasswordPage back="/admin/account" from="/admin" />} />
             <Route path="*" element={<NoSuchPage />} />
           </Routes>
         </Suspense>

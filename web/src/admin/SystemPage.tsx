@@ -73,7 +73,7 @@ function Seats({ system }: { system: System }) {
           ["Version", system.version],
           ["Environment", heading(system.environment)],
           ["Process", system.node],
-          ["Running since", <When at={system.started_at} stop />],
+          ["Started", <When at={system.started_at} stop />],
           ["Event loop late by", span(system.lag_ms)],
         ]}
       />

@@ -43,7 +43,7 @@ export const me: Me = {
 };
 
 export const code: Code = {
-  id: "otp_1",
+  id: "otp_k3f9",
   code: null,
   label: "Fair",
   max_uses: 5,
@@ -64,7 +64,7 @@ export const call: Call = {
   state: "closed",
   outcome: "completed",
   role: "otp",
-  otp_id: "otp_1",
+  otp_id: "otp_k3f9",
   otp_label: "Fair",
   user_id: null,
   user_name: null,
@@ -112,7 +112,7 @@ export const system: System = {
   lag_ms: 1,
   configuration: [],
   versions: {},
-  default_password: false,
+  default_passwords: [],
 };
 
 export const agents = [

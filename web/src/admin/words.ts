@@ -71,5 +71,20 @@ export function callerInWords(call: {
   return call.user_name ?? call.otp_label ?? (call.otp_id === null ? "A customer" : "A code without a label");
 }
 
+/** What became of a draft once something was done to it. */
+const BECAME: Record<string, string> = {
+  open: "still waiting",
+  done: "carried out",
+  declined: "not carried out",
+  expired: "too late",
+  failed: "it could not be carried out",
+};
+
+/** "confirmed: done", as an act on a draft stands in the transcript, as "Confirmed, carried out". */
+export function actInWords(text: string): string {
+  const [act = "", state = ""] = text.split(": ");
+  return Object.hasOwn(BECAME, state) ? `${heading(act)}, ${BECAME[state]}` : text;
+}
+
 /** "get_balance" as "Get balance". */
 export const toolInWords = heading;

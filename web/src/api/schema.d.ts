@@ -1731,6 +1731,16 @@ export interface components {
             username: string;
         };
         /**
+         * AdminNameOut
+         * @description An administrator.
+         */
+        AdminNameOut: {
+            /** Id */
+            id: string;
+            /** Username */
+            username: string;
+        };
+        /**
          * AdminOut
          * @description An administrator.
          */
@@ -3512,10 +3522,10 @@ export interface components {
             /** Configuration */
             configuration: components["schemas"]["SettingOut"][];
             /**
-             * Default Password
-             * @description An administrator still has the published development password
+             * Default Passwords
+             * @description Administrators who still have the published development password
              */
-            default_password: boolean;
+            default_passwords: components["schemas"]["AdminNameOut"][];
             /** Draining */
             draining: boolean;
             /** Environment */

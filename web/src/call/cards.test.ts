@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { day, duration, money } from "../components/format";
-import { parseCard, withCard, type Card } from "./cards";
+import { parseCard, withCard, type Card, type ListCard } from "./cards";
 
 const balance = { kind: "balance", account: "savings", balance_minor: 1_000_000, currency: "INR" };
 const line = { at: "2026-01-01T00:00:00Z", description: "Salary", amount_minor: 1, balance_after_minor: 2 };
@@ -54,25 +54,27 @@ describe("cards", () => {
         { what: "Mom", detail: "••••0004", amount_minor: null },
       ],
     });
-    expect(
-      parseCard({
-        kind: "spending",
-        account: "all",
-        period: "last month",
-        total_minor: 300,
-        currency: "INR",
-        categories: [{ category: "credit_card", amount_minor: 300 }],
-      }),
-    ).toMatchObject({
-      title: "Spent last month",
-      lines: [
-        { what: "In all", amount_minor: 300 },
-        { what: "Credit card", amount_minor: 300 },
-      ],
-    });
     expect(parseCard({ kind: "loans", account: "all", loans: [] })).toMatchObject({ title: "Loans", lines: [] });
     expect(parseCard({ kind: "reminders", account: "all" })).toBeNull();
     expect(parseCard({ kind: "constructor", account: "all" })).toBeNull();
+  });
+
+  test("spending is summed up only where it is of more than one category", () => {
+    const groceries = { category: "groceries", amount_minor: 300 };
+    const spent = (total_minor: number, category: string | null, ...categories: object[]) => {
+      const of = { kind: "spending", account: "all", period: "last month", currency: "INR" };
+      const card = parseCard({ ...of, category, total_minor, categories }) as ListCard;
+      expect(card.title).toBe("Spent last month");
+      return card.lines.map(({ what, amount_minor }) => [what, amount_minor]);
+    };
+    expect(spent(500, null, groceries, { category: "credit_card", amount_minor: 200 })).toEqual([
+      ["In all", 500],
+      ["Groceries", 300],
+      ["Credit card", 200],
+    ]);
+    expect(spent(300, "groceries", groceries)).toEqual([["Groceries", 300]]);
+    expect(spent(0, "groceries")).toEqual([["Groceries", 0]]);
+    expect(spent(0, null)).toEqual([["In all", 0]]);
   });
 
   test("the newest comes first and replaces the one about the same thing", () => {

@@ -114,11 +114,13 @@ function parseList(value: Item): ListCard | null {
   const items = value[of];
   if (!Array.isArray(items)) return null;
   const lines = items.flatMap((item) => (isRecord(item) ? (read(item, value) ?? []) : []));
-  const { period, total_minor, currency } = value;
+  const { period, category, total_minor, currency } = value;
   if (account !== "spending") return { kind: "list", account, title, lines };
-  const total = withAmount({ what: "In all", detail: "" }, total_minor, currency);
+  // Where one category was asked for, the total is of that one.
+  const what = isText(category) ? heading(category) : "In all";
+  const total = withAmount({ what, detail: "" }, total_minor, currency);
   const when = typeof period === "string" ? ` ${period}` : "";
-  return total && { kind: "list", account, title: title + when, lines: [total, ...lines] };
+  return total && { kind: "list", account, title: title + when, lines: lines.length === 1 ? lines : [total, ...lines] };
 }
 
 function withAmount(words: Pick<Line, "what" | "detail">, amount: unknown, currency: unknown): Line | null {

@@ -1,5 +1,6 @@
 import { RTVIEvent } from "@pipecat-ai/client-js";
-import { screen, within } from "@testing-library/react";
+import { cleanup, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 
 import type { Me } from "../api/queries";
@@ -24,17 +25,21 @@ const me = { role: "otp", remaining_uses: 2 } as Me;
 const draft = { kind: "transfer", amount_minor: 1_500_000, currency: "INR", payee: "Ravi" };
 
 /** The page after a call in which the server has said all this. */
-async function after(...messages: object[]) {
+const after = (...messages: object[]) => afterCallOf(me, ...messages);
+
+async function afterCallOf(me: Me, ...messages: object[]) {
+  const leave = vi.fn(() => Promise.resolve());
   const microphone = new Microphone();
   const call = new LiveCall(agent, microphone, false);
   for (const message of messages) call.client.emit(RTVIEvent.ServerMessage, message);
   await call.end("hung_up");
   open(
     "/after",
-    <PortalContext value={{ me, microphone, call, setCall: () => undefined, leave: () => Promise.resolve() }}>
+    <PortalContext value={{ me, microphone, call, setCall: () => undefined, leave }}>
       <AfterPage />
     </PortalContext>,
   );
+  return leave;
 }
 
 const done = () => within(screen.getByRole("region", { name: "What was done" }));
@@ -84,6 +89,24 @@ test("a record that cannot be read is told, with a way to try again", async () =
   await after({ type: "draft", draft: { ...draft, id: "trf_1" } });
   (await done().findByRole("button", { name: "Try again" })).click();
   await done().findByText(/Sent ₹15,000.00/);
+});
+
+test("another assistant is offered where there is one", async () => {
+  serve({ "GET /api/agents/list": [{ body: [agent] }, { body: [agent, { ...agent, id: "front_desk" }] }] });
+  await after();
+  await waitFor(() => expect(screen.queryByRole("link", { name: "Choose another assistant" })).toBeNull());
+  expect(screen.getByRole("link", { name: "Call again" })).toBeTruthy();
+  cleanup();
+  await after();
+  await screen.findByRole("link", { name: "Choose another assistant" });
+});
+
+test("after the last call of a code, another code is asked for", async () => {
+  serve({});
+  const leave = await afterCallOf({ ...me, remaining_uses: 0 });
+  expect(screen.queryByRole("link", { name: /Call again|Choose another/ })).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: "Enter another code" }));
+  expect(leave).toHaveBeenCalledOnce();
 });
 
 test("a call that never was has nothing to rate", async () => {

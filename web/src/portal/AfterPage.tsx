@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, type ReactNode } from "react";
 import { Link, Navigate } from "react-router";
 
-import { meQuery } from "../api/queries";
+import { agentsQuery, meQuery } from "../api/queries";
 import { isOver, outcomesQuery, refreshBank } from "../bank/api";
 import { outcome } from "../bank/words";
 import type { Acts, Fact } from "../call/acts";
@@ -16,6 +16,7 @@ import { bankDayAndTime } from "../components/bank-time";
 import { duration } from "../components/format";
 import { LoadFault } from "../components/LoadFault";
 import { Page, PageTitle } from "../components/Page";
+import { AnotherCode } from "./AnotherCode";
 import classes from "./AfterPage.module.css";
 import { usePortal } from "./PortalContext";
 import { RatingCard } from "./RatingCard";
@@ -23,6 +24,7 @@ import { usesInWords } from "./uses";
 
 export default function AfterPage() {
   const { me, call } = usePortal();
+  const agents = useQuery(agentsQuery);
   const queryClient = useQueryClient();
   useEffect(() => {
     void queryClient.invalidateQueries({ queryKey: meQuery.queryKey });
@@ -38,14 +40,20 @@ export default function AfterPage() {
     <Page size={760}>
       <PageTitle lead={explanation}>{title}</PageTitle>
       <Group gap="sm" className="actions">
-        {!usedUp && (
-          <Button component={Link} to={`/agents/${encodeURIComponent(call.agent.id)}/ready`} size="lg">
-            Call again
-          </Button>
+        {usedUp ? (
+          <AnotherCode />
+        ) : (
+          <>
+            <Button component={Link} to={`/agents/${encodeURIComponent(call.agent.id)}/ready`} size="lg">
+              Call again
+            </Button>
+            {agents.data?.length !== 1 && (
+              <Button component={Link} to="/agents" size="lg" variant="default">
+                Choose another assistant
+              </Button>
+            )}
+          </>
         )}
-        <Button component={Link} to="/agents" size="lg" variant={usedUp ? "filled" : "default"}>
-          Choose another assistant
-        </Button>
       </Group>
       <Text c="dimmed" className="figures">
         {[

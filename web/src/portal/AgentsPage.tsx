@@ -7,6 +7,7 @@ import { agentsQuery, type Agent } from "../api/queries";
 import { LoadFault } from "../components/LoadFault";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
+import { AnotherCode } from "./AnotherCode";
 import classes from "./AgentsPage.module.css";
 import { OfflineSpeechNotice } from "./OfflineSpeechNotice";
 import { usePortal } from "./PortalContext";
@@ -30,7 +31,7 @@ export function AgentsPage() {
         </Text>
       )}
       {usedUp && (
-        <Notice trouble title="This code has been used up">
+        <Notice trouble title="This code has been used up" actions={<AnotherCode />}>
           Every call your code allowed has been made. Ask for a new one.
         </Notice>
       )}

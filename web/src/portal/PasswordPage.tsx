@@ -25,17 +25,20 @@ interface PasswordPageProps {
   first?: boolean;
   /** Where one came from. */
   back?: string;
+  /** The page to which the log-in leads afterwards. */
+  from?: string;
 }
 
 /** A new password for who is logged in. */
-export function PasswordPage({ first = false, back = "/profile" }: PasswordPageProps) {
+export function PasswordPage({ first = false, back = "/profile", from }: PasswordPageProps) {
   const [values, setValues] = useState(EMPTY);
   const [sent, setSent] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const navigate = useNavigate();
   const queryClient = useQueryClient();
 
-  async function backToTheDoor(state: LoginState) {
+  async function backToTheDoor(reason: LoginState["reason"]) {
+    const state: LoginState = { reason, from };
     session.end();
     await navigate("/login", { replace: true, state });
     queryClient.clear();
@@ -43,12 +46,12 @@ export function PasswordPage({ first = false, back = "/profile" }: PasswordPageP
 
   const changing = useMutation({
     mutationFn: () => changePassword(values.current, values.next),
-    onSuccess: () => backToTheDoor({ reason: "new-password" }),
+    onSuccess: () => backToTheDoor("new-password"),
     onError: (error) => form.current?.querySelector<HTMLInputElement>(`[name="${fieldOf(error) ?? ""}"]`)?.focus(),
   });
   const leaving = useMutation({
     mutationFn: () => logOut().catch(() => undefined), // The cookies expire by themselves as well.
-    onSuccess: () => backToTheDoor({ reason: "left" }),
+    onSuccess: () => backToTheDoor("left"),
   });
 
   const faults: Record<Field, string | null> = {
@@ -92,7 +95,7 @@ export function PasswordPage({ first = false, back = "/profile" }: PasswordPageP
       <PageTitle
         lead={
           first
-            ? "The one you have was given to you. Choose one that only you know; then log in with it."
+            ? "You were given your current password. Choose one that only you know; then log in with it."
             : "Afterwards you are logged out everywhere, and log in again with the new one."
         }
       >

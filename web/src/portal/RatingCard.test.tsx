@@ -16,7 +16,7 @@ test("a rating goes with the call, its comment only where there is one", async (
   expect(screen.queryByRole("button")).toBeNull();
   await userEvent.click(screen.getByRole("radio", { name: /^4 ?of 5: Good$/ }));
   await userEvent.click(screen.getByRole("button", { name: "Send the rating" }));
-  await screen.findByText(/thank you/i);
+  expect(await screen.findByText(/thank you/i)).toBe(document.activeElement);
   expect(asked.map(({ body }) => body)).toEqual([{ rating: 4 }]);
   expect(screen.queryByRole("button")).toBeNull();
 });

@@ -11,7 +11,7 @@ import {
   VisuallyHidden,
 } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 
 import { api } from "../api/client";
 import { refusalInWords } from "../api/refusals";
@@ -32,6 +32,12 @@ export function RatingCard({ callId }: { callId: string }) {
       }),
     onSuccess: () => setSent(true),
   });
+
+  const thanks = useRef<HTMLParagraphElement>(null);
+  // The button that had the focus is gone.
+  useEffect(() => {
+    if (sent) thanks.current?.focus();
+  }, [sent]);
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -95,7 +101,7 @@ export function RatingCard({ callId }: { callId: string }) {
               </Button>
             </>
           )}
-          <Text role="status" c={sending.isError ? "var(--mantine-color-error)" : undefined}>
+          <Text ref={thanks} tabIndex={-1} role="status" c={sending.isError ? "var(--mantine-color-error)" : undefined}>
             {sent && "Thank you. Your rating is kept with this call."}
             {sending.isError && !sent && refusalInWords(sending.error)}
           </Text>

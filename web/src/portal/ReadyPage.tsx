@@ -23,7 +23,7 @@ export default function ReadyPage() {
   const agent = agents.data?.find(({ id }) => id === agentId);
   const { call } = usePortal();
   if (call && isGoing(call)) return <InCall call={call} />;
-  if (agent) return <Ready agent={agent} />;
+  if (agent) return <Ready agent={agent} only={agents.data?.length === 1} />;
   return (
     <Page>
       {agents.isPending && <Loader aria-label="Loading" />}
@@ -63,12 +63,14 @@ function isGoing(call: LiveCall): boolean {
   return phase === "connecting" || phase === "live";
 }
 
-function Ready({ agent }: { agent: Agent }) {
+function Ready({ agent, only }: { agent: Agent; only: boolean }) {
   const { me, microphone, setCall } = usePortal();
   const navigate = useNavigate();
   const state = useSyncExternalStore(microphone.subscribe, microphone.snapshot);
 
   const started = useRef(false);
+  const next = useRef<HTMLButtonElement>(null);
+  const allowing = useRef(false);
 
   useEffect(() => {
     void Microphone.isAllowed().then((allowed) => {
@@ -78,6 +80,18 @@ function Ready({ agent }: { agent: Agent }) {
       if (!started.current) microphone.close();
     };
   }, [microphone]);
+
+  // The button that asks is off meanwhile, and loses the focus by that.
+  useEffect(() => {
+    if (!allowing.current || state.status === "asking") return;
+    allowing.current = false;
+    next.current?.focus();
+  }, [state.status]);
+
+  function allow() {
+    allowing.current = true;
+    void microphone.open();
+  }
 
   function start(withMicrophone: boolean) {
     started.current = true;
@@ -103,7 +117,7 @@ function Ready({ agent }: { agent: Agent }) {
           trouble
           title={troubleWords[state.trouble].title}
           actions={
-            <Button variant="default" onClick={() => void microphone.open()}>
+            <Button variant="default" onClick={allow}>
               Try again
             </Button>
           }
@@ -133,21 +147,29 @@ function Ready({ agent }: { agent: Agent }) {
       {me.offline_speech && <OfflineSpeechNotice />}
       <div className={classes.act}>
         {on ? (
-          <Button fullWidth size="lg" h={60} leftSection={<IconPhone size={22} />} onClick={() => start(true)}>
+          <Button
+            ref={next}
+            fullWidth
+            size="lg"
+            h={60}
+            leftSection={<IconPhone size={22} />}
+            onClick={() => start(true)}
+          >
             Start the call
           </Button>
         ) : state.status === "trouble" ? (
-          <Button fullWidth size="lg" h={60} onClick={() => start(false)}>
+          <Button ref={next} fullWidth size="lg" h={60} onClick={() => start(false)}>
             Continue by typing
           </Button>
         ) : (
           <Button
+            ref={next}
             fullWidth
             size="lg"
             h={60}
             leftSection={<IconMicrophone size={22} />}
             loading={state.status === "asking"}
-            onClick={() => void microphone.open()}
+            onClick={allow}
           >
             Allow the microphone
           </Button>
@@ -159,9 +181,11 @@ function Ready({ agent }: { agent: Agent }) {
             Continue by typing
           </Anchor>
         )}
-        <Anchor component={Link} to="/agents">
-          Choose another assistant
-        </Anchor>
+        {!only && (
+          <Anchor component={Link} to="/agents">
+            Choose another assistant
+          </Anchor>
+        )}
       </Group>
     </Page>
   );

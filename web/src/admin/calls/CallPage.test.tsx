@@ -14,6 +14,7 @@ const detail = {
   turns_said: [
     { seq: 0, role: "user", text: "What is my balance?", started_at: at(3), ended_at: at(4), interrupted: false },
     { seq: 1, role: "assistant", text: "Twenty", started_at: at(5), ended_at: at(6), interrupted: true },
+    { seq: 2, role: "tool", text: "confirmed: done", started_at: at(6), ended_at: at(6), interrupted: false },
   ],
   answers: [{ seq: 0, at: at(4), greeting: false, total_ms: 900, stages: { llm: 600, tts: 300 } }],
   events: [{ seq: 0, at: at(4.2), kind: "tool", name: "get_balance", took_ms: 40, outcome: "refused" }],
@@ -40,10 +41,11 @@ test("a call is told from the record", async () => {
   start({ body: detail });
   await screen.findByRole("heading", { level: 1, name: "Fair with Bank" });
   expect(screen.getByText("The caller hung up")).toBeTruthy();
-  expect(screen.getByRole("link", { name: "Fair" }).getAttribute("href")).toBe("/admin/codes/otp_1");
+  expect(screen.getByRole("link", { name: "Fair" }).getAttribute("href")).toBe("/admin/codes/otp_k3f9");
   const cost = screen.getByRole("table", { name: "Cost by vendor" });
   expect(within(cost).getByText("1:00 of sound")).toBeTruthy();
   expect(within(cost).getByText("1,200 tokens in, 200 of them cached · 40 out")).toBeTruthy();
+  expect(screen.getByText("Confirmed, carried out")).toBeTruthy();
   expect(screen.getByText("4 of 5")).toBeTruthy();
   expect(screen.getByText("Quick.")).toBeTruthy();
   expect(within(screen.getByRole("table", { name: "Tools" })).getByText("Refused")).toBeTruthy();

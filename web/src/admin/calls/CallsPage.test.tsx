@@ -9,7 +9,7 @@ const start = (replies: Parameters<typeof open>[3], address = "/admin/calls") =>
   open("/admin/calls", <CallsPage />, address, {
     "GET /api/agents/list": [{ body: agents }],
     "GET /api/otps/": [{ body: [code] }],
-    "GET /api/otps/otp_1": [{ body: code }],
+    "GET /api/otps/otp_k3f9": [{ body: code }],
     ...replies,
   });
 
@@ -28,14 +28,14 @@ test("a call is told in one line, and opens", async () => {
 test("the list and the file are of what the address says", async () => {
   const { urls } = start(
     { "GET /api/v1/call-logs": [pageOf(call)] },
-    "/admin/calls?period=dates&since=2026-01-01&until=2026-01-02&agent=banking&code=otp_1&outcome=failed&q=ada&page=3",
+    "/admin/calls?period=dates&since=2026-01-01&until=2026-01-02&agent=banking&code=otp_k3f9&outcome=failed&q=ada&page=3",
   );
   await screen.findByText("1:00");
   const wanted = {
     from: new Date(2026, 0, 1).toISOString(),
     to: new Date(2026, 0, 3).toISOString(),
     agent_type: "banking",
-    otp_id: "otp_1",
+    otp_id: "otp_k3f9",
     outcome: "failed",
     q: "ada",
   };

@@ -192,7 +192,7 @@ function PieceTable({ pieces }: { pieces: readonly Piece[] }) {
           {pieces.map((piece) => (
             <Table.Tr key={piece.id}>
               <Table.Td data-right>{duration(piece.from)}</Table.Td>
-              <Table.Td>{LANE_WORDS[piece.lane]}</Table.Td>
+              <Table.Td className={classes.who}>{LANE_WORDS[piece.lane]}</Table.Td>
               <Table.Td data-right>
                 {piece.guessed && "about "}
                 {span(piece.to - piece.from)}

@@ -5,10 +5,11 @@ import { duration } from "../../components/format";
 import { NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import type { TurnSaid } from "../types";
+import { actInWords } from "../words";
 import { turnId } from "./timeline";
 import classes from "./Transcript.module.css";
 
-const WHO: Record<TurnSaid["role"], string> = { user: "Caller", assistant: "Agent", tool: "Done" };
+const WHO: Record<TurnSaid["role"], string> = { user: "Caller", assistant: "Agent", tool: "Draft" };
 
 interface TranscriptProps {
   turns: readonly TurnSaid[];
@@ -63,7 +64,7 @@ export function Transcript({ turns, start, agent, live, chosen, choose }: Transc
                       </Anchor>
                     )}
                   </div>
-                  <Text className={classes.words}>{turn.text}</Text>
+                  <Text className={classes.words}>{turn.role === "tool" ? actInWords(turn.text) : turn.text}</Text>
                   {turn.interrupted && <Text className={classes.cut}>Cut off by the caller</Text>}
                 </li>
               );

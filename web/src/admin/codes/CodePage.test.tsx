@@ -10,7 +10,7 @@ import { CodePage } from "./CodePage";
 const SUMS = "GET /api/v1/analytics/usage";
 
 const sum: UsageSum = {
-  otp_id: "otp_1",
+  otp_id: "otp_k3f9",
   otp_label: "Fair",
   user_id: null,
   user_name: null,
@@ -26,8 +26,8 @@ const sum: UsageSum = {
 };
 
 const start = (replies: Parameters<typeof open>[3]) =>
-  open("/admin/codes/:codeId", <CodePage />, "/admin/codes/otp_1", {
-    "GET /api/otps/otp_1": [{ body: code }],
+  open("/admin/codes/:codeId", <CodePage />, "/admin/codes/otp_k3f9", {
+    "GET /api/otps/otp_k3f9": [{ body: code }],
     "GET /api/agents/usage": [{ body: [] }],
     "GET /api/agents/list": [{ body: agents }],
     ...replies,
@@ -47,7 +47,7 @@ test("what a code has used is summed agent by agent, and together", async () => 
   expect(within(desk!).getByRole("rowheader").textContent).toMatch(/^Front desk/);
   expect(cells(together!)).toEqual(["3", "6.5", "2:10", "2,400", "80", "1,800", "$1.75"]);
   const asked = urls.find(({ pathname }) => pathname.endsWith("/analytics/usage"))!;
-  expect(Object.fromEntries(asked.searchParams)).toEqual({ otp_id: "otp_1", per_page: "100" });
+  expect(Object.fromEntries(asked.searchParams)).toEqual({ otp_id: "otp_k3f9", per_page: "100" });
 });
 
 test("sums that could not be had are asked for again, and nothing is said to be nothing", async () => {
@@ -58,7 +58,7 @@ test("sums that could not be had are asked for again, and nothing is said to be 
 });
 
 test("the sums of a code that is gone stay, and those of one agent stand for themselves", async () => {
-  start({ "GET /api/otps/otp_1": [refusal(404, "not_found")], [SUMS]: [pageOf(sum)] });
+  start({ "GET /api/otps/otp_k3f9": [refusal(404, "not_found")], [SUMS]: [pageOf(sum)] });
   await screen.findByRole("heading", { name: "There is no such code" });
   const table = await (await inAll()).findByRole("table");
   expect(within(table).getAllByRole("row")).toHaveLength(2);

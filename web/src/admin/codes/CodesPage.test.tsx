@@ -14,21 +14,21 @@ const start = (replies: Parameters<typeof open>[3], address = "/admin/codes") =>
 afterEach(() => vi.unstubAllGlobals());
 
 async function act(name: string) {
-  await userEvent.click(await screen.findByRole("button", { name: "Change or delete: Fair" }));
+  await userEvent.click(await screen.findByRole("button", { name: "Change or delete: Fair · k3f9" }));
   await userEvent.click(await screen.findByRole("menuitem", { name }));
 }
 
 test("codes are listed with what is left of them, and lead to their page", async () => {
   start({ [LIST]: [listed({ ...code, last_used_at: null })] });
-  const row = (await screen.findByText("Fair")).closest("tr")!;
-  expect(within(row).getByRole("link").getAttribute("href")).toBe("/admin/codes/otp_1");
+  const row = (await screen.findByText("Fair · k3f9")).closest("tr")!;
+  expect(within(row).getByRole("link").getAttribute("href")).toBe("/admin/codes/otp_k3f9");
   expect(within(row).getByText("2 of 5")).toBeTruthy();
   expect(screen.getByText("120 codes")).toBeTruthy();
 });
 
 test("what is chosen stands in the address, and is asked for", async () => {
   const { urls } = start({ [LIST]: [listed(code)] }, "/admin/codes?page=2");
-  await screen.findByText("Fair");
+  await screen.findByText("Fair · k3f9");
   expect(urls[0]?.search).toBe("?page=2&per_page=50");
   await userEvent.selectOptions(screen.getByLabelText("State"), "Expired");
   expect(screen.getByTestId("where").textContent).toBe("/admin/codes?state=expired");
@@ -39,8 +39,8 @@ test("what is chosen stands in the address, and is asked for", async () => {
 
 test("new codes are shown once, all of them", async () => {
   const issued = [
-    { ...code, id: "otp_2", code: "012345" },
-    { ...code, id: "otp_3", code: "678901" },
+    { ...code, id: "otp_a1b2", code: "012345" },
+    { ...code, id: "otp_c3d4", code: "678901" },
   ];
   const { asked } = start({ [LIST]: [listed()], "POST /api/otps/": [{ status: 201, body: issued }] });
   await userEvent.click((await screen.findAllByRole("button", { name: "New codes" }))[0]!);
@@ -57,7 +57,7 @@ test("new codes are shown once, all of them", async () => {
     within(shown)
       .getAllByRole("listitem")
       .map((item) => item.textContent),
-  ).toEqual(["012345", "678901"]);
+  ).toEqual(["012345 · a1b2", "678901 · c3d4"]);
   expect(asked.find(({ method }) => method === "POST")?.body).toEqual({
     count: 2,
     max_uses: 5,
@@ -65,22 +65,22 @@ test("new codes are shown once, all of them", async () => {
     expires_in_minutes: 1440,
   });
   await userEvent.click(within(shown).getByRole("button", { name: "Done" }));
-  expect(screen.queryByText("012345")).toBeNull();
+  expect(screen.queryByText(/012345/)).toBeNull();
 });
 
 test("a code is disabled after asking, as calls end with it, and enabled at once", async () => {
   const { asked } = start({
     [LIST]: [listed(code), listed({ ...code, disabled: true, state: "disabled" }), listed(code)],
-    "PUT /api/otps/otp_1": [{ body: code }],
+    "PUT /api/otps/otp_k3f9": [{ body: code }],
   });
   await act("Disable");
-  const question = await screen.findByRole("dialog", { name: "Disable “Fair”?" });
+  const question = await screen.findByRole("dialog", { name: "Disable “Fair · k3f9”?" });
   expect(question.textContent).toMatch(/calls under way with it end at once/);
   expect(asked.some(({ method }) => method === "PUT")).toBe(false);
   await userEvent.click(within(question).getByRole("button", { name: "Disable" }));
-  await screen.findByText("“Fair” is disabled.");
+  await screen.findByText("“Fair · k3f9” is disabled.");
   await act("Enable");
-  await screen.findByText("“Fair” is enabled.");
+  await screen.findByText("“Fair · k3f9” is enabled.");
   expect(screen.queryByRole("dialog")).toBeNull();
   expect(asked.filter(({ method }) => method === "PUT").map(({ body }) => body)).toEqual([
     { disabled: true },
@@ -91,7 +91,7 @@ test("a code is disabled after asking, as calls end with it, and enabled at once
 test("only what was changed is sent, and undone: the rest may be a colleague's by now", async () => {
   const { asked } = start({
     [LIST]: [listed({ ...code, expires_at: "2030-01-01T00:00:30Z" })],
-    "PUT /api/otps/otp_1": [{ body: code }],
+    "PUT /api/otps/otp_k3f9": [{ body: code }],
   });
   await act("Change");
   const form = await screen.findByRole("dialog", { name: "Change the code" });
@@ -120,16 +120,16 @@ test("a dialog in which nothing was changed sends nothing", async () => {
 test("a code is deleted only after asking, and a refusal is told", async () => {
   const { asked } = start({
     [LIST]: [listed(code)],
-    "DELETE /api/otps/otp_1": [refusal(409, "in_use", "It is in use."), { status: 204 }],
+    "DELETE /api/otps/otp_k3f9": [refusal(409, "in_use", "It is in use."), { status: 204 }],
   });
   await act("Delete");
-  const question = await screen.findByRole("dialog", { name: "Delete “Fair”?" });
+  const question = await screen.findByRole("dialog", { name: "Delete “Fair · k3f9”?" });
   expect(question.textContent).toMatch(/calls under way with it end at once/);
   expect(asked.some(({ method }) => method === "DELETE")).toBe(false);
   await userEvent.click(within(question).getByRole("button", { name: "Delete" }));
   await within(question).findByText("It is in use.");
   await userEvent.click(within(question).getByRole("button", { name: "Delete" }));
-  await screen.findByText("“Fair” is deleted.");
+  await screen.findByText("“Fair · k3f9” is deleted.");
 });
 
 test("where nothing fits, everything is a click away; where nothing could be had, another try is", async () => {
@@ -137,5 +137,5 @@ test("where nothing fits, everything is a click away; where nothing could be had
   await userEvent.click(await screen.findByRole("button", { name: "Show every code" }));
   expect(screen.getByTestId("where").textContent).toBe("/admin/codes");
   await userEvent.click(await screen.findByRole("button", { name: "Try again" }));
-  await screen.findByText("Fair");
+  await screen.findByText("Fair · k3f9");
 });

@@ -4,6 +4,7 @@ import { useState } from "react";
 
 import { counted, dayAndTime } from "../../components/format";
 import type { Code } from "../types";
+import { tailOf } from "./code";
 import { codesCsv } from "./csv";
 import classes from "./IssuedCodes.module.css";
 import { PrintSheet } from "./PrintSheet";
@@ -29,8 +30,11 @@ export function IssuedCodes({ codes, done }: { codes: readonly Code[]; done: () 
         viewportProps={{ tabIndex: 0, role: "group", "aria-label": "New codes" }}
       >
         <ul className={classes.codes}>
-          {codes.map(({ id, code }) => (
-            <li key={id}>{code}</li>
+          {codes.map((code) => (
+            <li key={code.id}>
+              {code.code}
+              <span className={classes.tail}> · {tailOf(code)}</span>
+            </li>
           ))}
         </ul>
       </ScrollArea.Autosize>

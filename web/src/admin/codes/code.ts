@@ -3,9 +3,12 @@ import { number } from "../figures";
 import type { Tone } from "../State";
 import type { Code, CodeState } from "../types";
 
-/** How a code is called: its label, or when it was made. */
-export function nameOf({ label, created_at }: Pick<Code, "label" | "created_at">): string {
-  return label?.trim() ? label : `Made ${dayAndTime(created_at)}`;
+/** What tells the codes of one batch apart: the end of the id. */
+export const tailOf = ({ id }: Pick<Code, "id">) => id.slice(-4);
+
+/** How a code is called: its label, or when it was made, and what tells it from its like: "Fair · k3f9". */
+export function nameOf(code: Pick<Code, "id" | "label" | "created_at">): string {
+  return `${code.label?.trim() ? code.label : `Made ${dayAndTime(code.created_at)}`} · ${tailOf(code)}`;
 }
 
 export const TONES: Record<CodeState, Tone> = { active: "good", used_up: "none", expired: "none", disabled: "fair" };

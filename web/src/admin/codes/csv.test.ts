@@ -18,6 +18,6 @@ test("codes keep their leading zeros", () => {
   expect([inHalves("012345"), inHalves("A1B2C3D4")]).toEqual(["012-345", "A1B2-C3D4"]);
   const issued = { ...code, code: "012345", label: '=HYPERLINK("x")', max_uses: 3 };
   expect(codesCsv([issued], "https://parley.example/").split("\r\n")[1]).toBe(
-    '"012-345","\'=HYPERLINK(""x"")","3","","https://parley.example/"',
+    '"012-345","\'=HYPERLINK(""x"") · k3f9","\'=HYPERLINK(""x"")","3","","https://parley.example/"',
   );
 });

@@ -1,4 +1,5 @@
 import type { Code } from "../types";
+import { nameOf } from "./code";
 
 /** What a spreadsheet would take for a formula, whatever was typed into a label: the signs at full width as well. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
@@ -22,12 +23,13 @@ export function inHalves(code: string): string {
 /** New codes as a file, with the address at which they are entered. */
 export function codesCsv(codes: readonly Code[], address: string): string {
   return csv([
-    ["code", "label", "uses", "expires_at", "address"],
-    ...codes.map(({ code, label, max_uses, expires_at }) => [
-      inHalves(code ?? ""),
-      label ?? "",
-      String(max_uses),
-      expires_at ?? "",
+    ["code", "name", "label", "uses", "expires_at", "address"],
+    ...codes.map((code) => [
+      inHalves(code.code ?? ""),
+      nameOf(code),
+      code.label ?? "",
+      String(code.max_uses),
+      code.expires_at ?? "",
       address,
     ]),
   ]);

@@ -27,7 +27,7 @@ export function AgentsCompared({ overview }: { overview: UseQueryResult<Overview
                   <Table.Th data-right visibleFrom="sm">
                     Minutes
                   </Table.Th>
-                  <Table.Th data-right>Answered</Table.Th>
+                  <Table.Th data-right>Connected</Table.Th>
                   <Table.Th data-right visibleFrom="xs">
                     Median
                   </Table.Th>

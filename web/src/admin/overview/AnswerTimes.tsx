@@ -35,7 +35,7 @@ export function AnswerTimes({ overview, span, within }: AnswerTimesProps) {
   const { answer_p50_ms: median, answer_p95_ms: p95 } = totals;
   const words =
     median === null || p95 === null
-      ? "No answers"
+      ? "No timed answers"
       : `Half of the answers within ${ms(median)}, 95 of 100 within ${ms(p95)}`;
   return (
     <ChartPanel
@@ -51,8 +51,8 @@ export function AnswerTimes({ overview, span, within }: AnswerTimesProps) {
       ]}
     >
       {median === null ? (
-        <NothingHere title="Nothing was answered yet">
-          The wait from the caller’s last word to the agent’s first is drawn here.
+        <NothingHere title="No answer was timed yet">
+          Only spoken turns are timed: the wait from the caller’s last word to the agent’s first is drawn here.
         </NothingHere>
       ) : (
         <>

@@ -99,7 +99,7 @@ test("each figure stands against those before, also for who does not see the arr
   const figures = await screen.findByRole("region", { name: "Figures" });
   const calls = (await within(figures).findByText("12")).closest("div")!;
   expect(calls.textContent).toBe("Calls12+20% than in the 7 days beforewas 10");
-  expect(within(figures).getByText("Answered").parentElement?.textContent).toMatch(/90%-5 points/);
+  expect(within(figures).getByText("Connected").parentElement?.textContent).toMatch(/90%-5 points/);
   expect(within(figures).getByText("Rating").parentElement?.textContent).toMatch(/–/);
 });
 
@@ -109,6 +109,14 @@ test("today is held against yesterday by this time", async () => {
   const asked = urls.filter(({ pathname }) => pathname.endsWith("/overview")).map(({ searchParams }) => searchParams);
   const [from, before] = asked.map((query) => Date.parse(query.get("from")!));
   expect(from! - before!).toBe(24 * 60 * 60 * 1000);
+});
+
+test("one call is one call", async () => {
+  const [bank] = traffic;
+  start("/admin", {
+    "GET /api/agents/traffic": [{ body: [{ ...bank, buckets: [{ ...bank!.buckets[0], calls: 1 }] }] }],
+  });
+  await screen.findByText(/^1 call, /);
 });
 
 test("a call appears by itself, and one sees when the line to the server is lost", async () => {

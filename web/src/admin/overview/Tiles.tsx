@@ -19,7 +19,7 @@ interface Tile {
 const TILES: readonly Tile[] = [
   { label: "Calls", of: (of) => of.calls, show: number },
   { label: "Minutes", of: (of) => of.minutes, show: minutes },
-  { label: "Answered", of: (of) => of.answered_share, show: percent, measure: "points", better: "more" },
+  { label: "Connected", of: (of) => of.answered_share, show: percent, measure: "points", better: "more" },
   { label: "Busy refusals", of: (of) => of.refused, show: number, better: "less" },
   { label: "Median answer", of: (of) => of.answer_p50_ms, show: span, better: "less" },
   { label: "95th percentile", of: (of) => of.answer_p95_ms, show: span, better: "less" },

@@ -13,14 +13,14 @@ import { ChartPanel, Legend } from "./ChartPanel";
 
 type Metric = Exclude<keyof TrafficBucket, "at">;
 
-const METRICS: Record<Metric, { label: string; show: (value: number) => string }> = {
-  calls: { label: "Calls", show: number },
-  minutes: { label: "Minutes", show: minutes },
-  cost_usd: { label: "Cost", show: usd },
-  connected: { label: "Answered calls", show: number },
-  failed: { label: "Failed calls", show: number },
-  refused: { label: "Busy refusals", show: number },
-  accesses: { label: "Uses of codes", show: number },
+const METRICS: Record<Metric, { label: string; one: string; show: (value: number) => string }> = {
+  calls: { label: "Calls", one: "call", show: number },
+  minutes: { label: "Minutes", one: "minute", show: minutes },
+  cost_usd: { label: "Cost", one: "cost", show: usd },
+  connected: { label: "Connected calls", one: "connected call", show: number },
+  failed: { label: "Failed calls", one: "failed call", show: number },
+  refused: { label: "Busy refusals", one: "busy refusal", show: number },
+  accesses: { label: "Uses of codes", one: "use of a code", show: number },
 };
 
 const COLORS = 6;
@@ -34,7 +34,7 @@ interface TrafficProps {
 /** How much there was to do, agent by agent. */
 export function TrafficOverTime({ traffic, span, within }: TrafficProps) {
   const [metric, setMetric] = useState<Metric>("calls");
-  const { label, show } = METRICS[metric];
+  const { label, one, show } = METRICS[metric];
   const rows = useMemo(
     () => byBucket(traffic.data ?? [], metric, span.from.getTime(), span.bucketMinutes),
     [traffic.data, metric, span],
@@ -61,7 +61,7 @@ export function TrafficOverTime({ traffic, span, within }: TrafficProps) {
   return (
     <ChartPanel
       title="Traffic"
-      about={`${show(sum())} ${label.toLowerCase()}, ${within}`}
+      about={`${show(sum())} ${sum() === 1 ? one : label.toLowerCase()}, ${within}`}
       tools={
         <NativeSelect
           aria-label="What is shown"

@@ -21,8 +21,8 @@ export function WhereTimeGoes({ overview, within }: { overview: UseQueryResult<O
       <Listed query={overview} what="the stages" height={300}>
         {() =>
           total === 0 ? (
-            <NothingHere title="Nothing was answered yet">
-              From the first answer on, each stage’s share of the wait stands here.
+            <NothingHere title="No answer was timed yet">
+              Only spoken turns are timed: from the first on, each stage’s share of the wait stands here.
             </NothingHere>
           ) : (
             <div className={classes.stages}>
