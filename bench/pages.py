@@ -1,7 +1,7 @@
 """How quickly the guest's pages are there, and how much JavaScript that takes: `python -m bench pages`.
 
 Chromium with a cold cache walks from the code to the end of a call. A page is interactive when what it is for can be
-used: the code's boxes, the first agent's button, the start button, the text box of the call. Times count from the
+used: the code's boxes, the first agent's button, the start button, the call's buttons. Times count from the
 navigation, or from the click that leads there, to the first idle moment after that.
 """
 
@@ -51,7 +51,7 @@ async def walk(server: Server, chromium: str) -> dict[str, float]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=flags)
         try:
-            page = await (await browser.new_context()).new_page()
+            page = await (await browser.new_context(permissions=["microphone"])).new_page()
             scripts = Scripts(page)
             found: dict[str, float] = {}
 
@@ -68,13 +68,10 @@ async def walk(server: Server, chromium: str) -> dict[str, float]:
             choose = page.get_by_role("link", name="Choose").first
             await timed("agents", lambda: page.keyboard.type(server.code or ""), choose)
             start = page.get_by_role("button", name="Start the call")
-            allow = page.get_by_role("button", name="Allow the microphone")
-            await timed("ready", choose.click, start.or_(allow).first)
-            if await allow.count():
-                await allow.click()
-            await start.wait_for()
-            await timed("call", start.click, page.get_by_role("textbox").first)
-            await page.get_by_role("button", name="End").first.click()
+            await timed("ready", choose.click, start)
+            end = page.get_by_role("button", name="End", exact=True)
+            await timed("call", start.click, end)
+            await end.click()
             await page.get_by_role("link", name="Call again").wait_for()
             found["script kB"] = await scripts.kilobytes()
 

@@ -40,7 +40,9 @@ async def test_a_new_guest_sends_five_hundred_to_ravi(server: Server, visit: Vis
 
 
 async def test_fifteen_thousand_ask_for_the_code(server: Server, visit: Visit, tmp_path: Path) -> None:
-    sound = microphone(tmp_path / "mic.wav", 9.0, "send_more", 20.0, "yes", 25.0, "yes", 60.0)
+    # What the recogniser mishears the first time is asked for once more; while the keypad is open nobody listens.
+    once = ("send_more", 20.0, "yes", 15.0)
+    sound = microphone(tmp_path / "mic.wav", 9.0, *once, *once, 60.0)
     visitor = await visit(microphone=sound)
     page = visitor.page
     await log_in(page, server, await server.code())
