@@ -85,8 +85,8 @@ class Upkeep:
     async def _close_forgotten(self) -> None:
         now = utc_now()
         async with self._db.transaction() as db:
-            swept = await call_log.sweep_forgotten(db, at=now, longest=self._longest)
-            await usage.return_unserved(db, call_ids=swept, now=now)
+            if swept := await call_log.sweep_forgotten(db, at=now, longest=self._longest):
+                await usage.return_unserved(db, call_ids=swept, now=now)
 
     async def _sign_heads(self) -> None:
         await self._heads.sign_due(self._db, now=utc_now())

@@ -207,6 +207,8 @@ async def _sweep(db: AsyncSession, which: ColumnElement[bool]) -> list[str]:
         .execution_options(synchronize_session=False)
     )
     lost = list(swept)
+    if not lost:
+        return lost
     for rows, moment in _SIGNS_OF_LIFE:
         latest = select(func.max(moment)).where(rows.call_id == CallRecord.id).scalar_subquery()
         await db.execute(
