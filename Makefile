@@ -14,7 +14,7 @@ run: $(VENV)/.run web/dist/index.html
 test: $(VENV)/.dev web/dist/index.html
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -m 'not realtime' -n auto --maxprocesses=4 --dist worksteal
-	$(BIN)/python -m pytest -m realtime
+	$(BIN)/python -m pytest -m realtime -n 2 --dist loadfile
 
 ## check: formatting, lint, types, import contract, front-end types and tests
 check: $(VENV)/.dev web/node_modules/.stamp

@@ -90,7 +90,6 @@ async def agree(line: Line, transfer: Transfer, said: list[str]) -> None:
     line.notes.clear()
 
 
-@pytest.mark.realtime
 @pytest.mark.timeout(400)
 async def test_at_every_tenth_of_a_second(database: Database, stack: AsyncExitStack, tmp_path: Path) -> None:
     points = [round(STEP_S * n, 1) for n in range(int((READ_BACK_S + OUTCOME_S) / STEP_S))]
