@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from loguru import logger
 from pipecat.frames.frames import ErrorFrame
 from pipecat.processors.aggregators.llm_response_universal import AssistantTurnStoppedMessage, UserTurnStoppedMessage
 from pipecat.processors.frameworks.rtvi import RTVIUICommandFrame
+from pipecat.processors.frameworks.rtvi.models import ClientMessage
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent.observer import CallObserver
-from agent.rtvi import PRESENT, GuardedRTVIProcessor, observer_params
+from agent.rtvi import HEARD, PRESENT, GuardedRTVIProcessor, HeardData, observer_params
 from agent.scribe import Scribe
 from agent.transport import CallTransport
 from agent.webrtc import CallConnection
+from calls import budgets, usage
 from calls import log as call_log
-from calls import usage
+from calls.answers import CallerSide, Timing
 from calls.events import Event, ToolOutcome
+from core import metrics
 from core.clock import monotonic_s, utc_now
 from core.db import Database
 from core.errors import AppError, Conflict
@@ -40,6 +44,10 @@ from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
 from providers.base import Brief, Kind
+from providers.failover import APOLOGY, Listener, Switch
+
+if TYPE_CHECKING:
+    from core.tracing import Tracing  # an extra
 
 CONNECT_TIMEOUT_S = 20.0
 """From answer to established media; a browser that has not managed by then will not."""
@@ -59,7 +67,9 @@ CLOSE_RETRIES_S = (1, 2, 4, 8, 16, 32)
 """Pauses between attempts to close a call's row while the database is away; the seat is free meanwhile."""
 
 LONG_ENOUGH = "We have been talking for a long time, so I have to end this call now. Goodbye."
+USED_UP = "I'm sorry, this call has used up what it may cost, so I have to end it now. Goodbye."
 CLOSING_DOWN = "I'm sorry, this service is being restarted and I have to end the call. Please call again in a moment."
+PARTING_PROMPTS = (LONG_ENOUGH, USED_UP, CLOSING_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +80,25 @@ class Parts:
     db: Database
     smart_turn: SmartTurnModel
     node: str
+    tracing: Tracing | None = None
 
     @property
     def settings(self) -> Settings:
         """The configuration."""
         return self.means.settings
+
+
+class _Vendors(Listener):
+    """Tells a call what becomes of its vendors."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def switched(self, switch: Switch) -> None:
+        self._call.note_switch(switch)
+
+    def exhausted(self, kind: Kind) -> None:
+        self._call.give_up(kind)
 
 
 class Call:
@@ -89,6 +113,7 @@ class Call:
         owner: Claims,
         customer_id: str,
         providers: Mapping[Kind, str],
+        allowance_micros: int | None = None,
     ) -> None:
         self.id = call_id
         self.agent = agent
@@ -98,6 +123,8 @@ class Call:
         self.connection: CallConnection
         self._parts = parts
         self._providers = providers
+        self.allowance_micros = allowance_micros
+        self._observer: CallObserver
         self._conversation: Conversation
         self._transport: CallTransport
         self._scribe: Scribe | None = None
@@ -119,6 +146,8 @@ class Call:
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
             await standing.check(db, owner, now=utc_now())
+            otp_id = owner.subject if owner.role == "otp" else None
+            allowance = await budgets.allowance(db, parts.settings, otp_id=otp_id, now=utc_now())
             customer_id = await agent.admit(db, owner, utc_now())
             await call_log.open_call(
                 db,
@@ -127,7 +156,7 @@ class Call:
                 subject=owner.subject,
                 role=owner.role,
                 customer_id=customer_id,
-                otp_id=owner.subject if owner.role == "otp" else None,
+                otp_id=otp_id,
                 channel="webrtc",
                 node=parts.node,
                 at=utc_now(),
@@ -137,7 +166,15 @@ class Call:
             )
             by = {"otp_id": owner.subject} if owner.role == "otp" else {"user_id": owner.subject}
             await usage.claim_access(db, agent_type=agent.id, call_id=call_id, now=utc_now(), **by)
-        return cls(parts, call_id=call_id, agent=agent, owner=owner, customer_id=customer_id, providers=choices)
+        return cls(
+            parts,
+            call_id=call_id,
+            agent=agent,
+            owner=owner,
+            customer_id=customer_id,
+            providers=choices,
+            allowance_micros=allowance,
+        )
 
     async def prepare(self, offer_sdp: str) -> None:
         """Build the pipeline and answer the offer; nothing runs yet.
@@ -177,18 +214,25 @@ class Call:
         desk.on_view = self._show
         desk.on_tool = self._note_tool
         self._teller = Teller(desk, self.agent.drafts, notify=self._notify, note=self._note_act)
-        rtvi = GuardedRTVIProcessor(client_messages=(PRESENT,), withhold=self._teller.typed, on_abuse=self._on_abuse)
-        services = Services(
-            stt=catalog.make(settings, "stt", brief),
-            llm=catalog.make(settings, "llm", brief),
-            tts=catalog.make(settings, "tts", brief),
+        rtvi = GuardedRTVIProcessor(
+            client_messages={PRESENT: None, HEARD: HeardData},
+            withhold=self._teller.typed,
+            on_abuse=self._on_abuse,
         )
-        observer = CallObserver(
+        vendors = _Vendors(self)
+        services = Services(
+            stt=catalog.make(settings, "stt", brief, vendors),
+            llm=catalog.make(settings, "llm", brief, vendors),
+            tts=catalog.make(settings, "tts", brief, vendors),
+        )
+        self._observer = CallObserver(
             providers=self._providers,
-            voice=services.tts.name,
-            answered=self._scribe.answered,
+            services={"stt": services.stt, "llm": services.llm, "tts": services.tts},
+            answered=self._on_answer,
             used=self._scribe.used,
+            charged=self._scribe.charged,
             typed=self._on_typed,
+            heard=self._on_heard,
         )
         self._conversation = build(
             agent=self.agent,
@@ -203,9 +247,24 @@ class Call:
             rtvi_params=observer_params(),
             call_id=self.id,
             ending=self._note_reason,
-            observers=[observer],
+            observers=[self._observer],
+            traced=self._parts.tracing is not None,
         )
         self._listen(rtvi)
+
+    def _on_answer(self, timing: Timing) -> None:
+        assert self._scribe is not None
+        self._scribe.answered(timing)
+        metrics.answered(self.agent.id, timing.stages, greeting=timing.greeting)
+        traces = self._conversation.traces
+        if self._parts.tracing is not None and traces is not None:
+            turn = traces.get_turn_context() or traces.get_conversation_context()
+            self._parts.tracing.answered(turn, timing.at, timing.stages, greeting=timing.greeting)
+
+    def _on_heard(self, at: datetime, side: CallerSide) -> None:
+        assert self._scribe is not None
+        self._scribe.heard(at, side)
+        metrics.heard(self.agent.id, asdict(side))
 
     def _on_typed(self, text: str) -> None:
         assert self._scribe is not None
@@ -221,8 +280,12 @@ class Call:
             await self._greet()
 
         @rtvi.event_handler("on_client_message")
-        async def on_client_message(_rtvi: RTVIProcessor, _present: object) -> None:
-            self._conversation.caller_present()
+        async def on_client_message(_rtvi: RTVIProcessor, message: ClientMessage) -> None:
+            if message.type == HEARD:
+                told = HeardData.model_validate(message.data)
+                self._observer.hear_of(CallerSide(**told.model_dump()))
+            else:
+                self._conversation.caller_present()
 
         @self._transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_transport: CallTransport, _client: object) -> None:
@@ -278,7 +341,7 @@ class Call:
             await call_log.connected(db, call_id=self.id, at=at)
 
     async def _watch(self) -> None:
-        """End what nobody else ends: a vanished caller, a call without end."""
+        """End what nobody else ends: a vanished caller, a call without end or beyond its budget."""
         assert self._connected_at is not None
         settings = self._parts.settings
         while True:
@@ -293,9 +356,16 @@ class Call:
             if self._reason is None and now - self._connected_at > settings.max_call_s:
                 self._note_reason("too_long")
                 await self._conversation.end(LONG_ENOUGH)
+            if self._reason is None and self._over_budget:
+                self._note_reason("over_budget")
+                await self._conversation.end(USED_UP)
             if self._reason_at is not None and now - self._reason_at > LAST_WORDS_S:
                 await self.hang_up("stuck")
                 return
+
+    @property
+    def _over_budget(self) -> bool:
+        return self.allowance_micros is not None and self._observer.spent_micros > self.allowance_micros
 
     def _last_message_at(self, now: float) -> float:
         # pipecat notes pings by the wall clock.
@@ -327,7 +397,28 @@ class Call:
     def _note_tool(self, name: str, took_ms: int, outcome: ToolOutcome) -> None:
         assert self._scribe is not None
         began_at = utc_now() - timedelta(milliseconds=took_ms)
+        metrics.tool_seconds.labels(name, outcome).observe(took_ms / 1000)
         self._scribe.happened(Event(began_at, "tool", name, took_ms, outcome))
+
+    def note_switch(self, switch: Switch) -> None:
+        """Take down that another vendor serves."""
+        assert self._scribe is not None
+        outcome: ToolOutcome = "ok" if switch.why is None else "failed"
+        self._scribe.happened(Event(utc_now(), "vendor", f"{switch.kind}: {switch.left} → {switch.took}", 0, outcome))
+        if switch.why is None:
+            metrics.vendor_returns.labels(switch.kind, switch.took).inc()
+        else:
+            metrics.vendor_failures.labels(switch.kind, switch.left, switch.why.value).inc()
+            metrics.vendor_takeovers.labels(switch.kind, switch.took).inc()
+
+    def give_up(self, kind: Kind) -> None:
+        """End the call because nobody is left to hear, to think or to speak."""
+        metrics.vendors_exhausted.labels(kind).inc()
+        if kind == "tts":
+            spawn(self.hang_up("failed"), owner=f"give up {self.id}")
+        else:
+            # A model that gives out has taken leave itself; one that hears nobody takes leave here.
+            spawn(self.wind_up("failed", "" if kind == "llm" else APOLOGY), owner=f"give up {self.id}")
 
     async def enter_code(self, code: str | None) -> Outcome:
         """Take the digits of the page's keypad; None cancels.
@@ -386,6 +477,7 @@ class Call:
             except Exception as error:  # noqa: BLE001 - the last door: what fails here must not keep the seat
                 logger.opt(exception=error).error("Closing call {}: {}", self.id, type(error).__name__)
         self._ended.set()
+        metrics.calls_ended.labels(self.agent.id, self._reason or "failed").inc()
         logger.info("Call {} closed: {} after {:.1f} s", self.id, self._reason, monotonic_s() - self.opened_at)
 
     async def _finish_acts(self) -> None:

@@ -12,6 +12,7 @@ from av import AudioFrame, AudioResampler
 from av.error import FFmpegError
 from loguru import logger
 
+from core import metrics
 from core.clock import monotonic_s
 from pipelines.build import AUDIO_IN_HZ
 
@@ -86,6 +87,7 @@ class Hearing:
             if self.windows.full():
                 self.windows.get_nowait()
                 self.dropped += 1
+                metrics.dropped_windows.inc()
             self.windows.put_nowait(bytes(self._held[:WINDOW_BYTES]))
             del self._held[:WINDOW_BYTES]
 

@@ -11,8 +11,8 @@ import inspect
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, TypeGuard
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 import pipecat.processors.frameworks.rtvi.models as RTVI  # noqa: N812  pipecat's own name for it
 from loguru import logger
@@ -22,14 +22,18 @@ from pipecat.processors.frameworks.rtvi import (
     RTVIObserverParams,
     RTVIProcessor,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S, TokenBucket
+from calls.answers import MAX_CALLER_SIDE_MS
 from core.clock import monotonic_s
 from core.errors import AppError
 
 PRESENT = "present"
 """The client message of a page somebody is at, reading or typing; it carries nothing."""
+
+HEARD = "heard"
+"""The client message of a page that has measured how the agent's speech reached it; it carries `HeardData`."""
 
 MAX_TEXT_CHARS = 1_000
 MAX_ID_CHARS = 64
@@ -49,6 +53,25 @@ _SENTENCES = {
     "internal": "Something went wrong on our side. The call goes on; please try again.",
 }
 _ZERO_WIDTH_JOINERS = frozenset("\u200c\u200d")  # written in Hindi, Persian and emoji
+
+
+_Milliseconds = Annotated[int, Field(ge=0, le=MAX_CALLER_SIDE_MS)]
+
+
+class HeardData(BaseModel):
+    """What `heard` carries: the fields of `calls.answers.CallerSide`, at least one of them known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rtt_ms: _Milliseconds | None = None
+    jitter_buffer_ms: _Milliseconds | None = None
+    playout_ms: _Milliseconds | None = None
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if self.rtt_ms is None and self.jitter_buffer_ms is None and self.playout_ms is None:
+            raise ValueError("nothing is told")
+        return self
 
 
 class _Problem(BaseModel):
@@ -76,7 +99,7 @@ class GuardedRTVIProcessor(RTVIProcessor):
     def __init__(
         self,
         *,
-        client_messages: Collection[str] = (),
+        client_messages: Mapping[str, type[BaseModel] | None] | None = None,
         withhold: Callable[[str], bool] = lambda _: False,
         on_abuse: Callable[[], None] | None = None,
         clock: Callable[[], float] = monotonic_s,
@@ -85,14 +108,15 @@ class GuardedRTVIProcessor(RTVIProcessor):
         """Prepare the processor.
 
         Args:
-            client_messages: Types (`t`) of `client-message` to pass on as `on_client_message` and as frames.
+            client_messages: Types (`t`) of `client-message` to pass on as `on_client_message` and as frames, each with
+                what its data (`d`) must be; None where nobody reads that.
             withhold: Asked with each typed turn; True takes it out of the call (a code typed into the wrong field).
             on_abuse: Called once when a client keeps sending what is refused; it should end the call.
             clock: Seconds, for the rate limits.
             **kwargs: For the frame processor.
         """
         super().__init__(**kwargs)
-        self._client_messages = frozenset(client_messages)
+        self._client_messages = client_messages or {}
         self._withhold = withhold
         self._on_abuse = on_abuse
         self._messages = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST, clock=clock)
@@ -177,7 +201,13 @@ class GuardedRTVIProcessor(RTVIProcessor):
         kind = data.get("t")
         if not isinstance(kind, str) or kind not in self._client_messages:
             return await self._refuse(message_id, "not_allowed")
-        return await self._handle_client_message(message_id, RTVI.RawClientMessageData(t=kind, d=data.get("d")))
+        form, content = self._client_messages[kind], data.get("d")
+        if form is not None:
+            try:
+                form.model_validate(content)
+            except ValidationError:
+                return await self._refuse(message_id, "invalid_message")
+        return await self._handle_client_message(message_id, RTVI.RawClientMessageData(t=kind, d=content))
 
     # The way out
 

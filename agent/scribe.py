@@ -11,10 +11,11 @@ from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from calls import answers, costs, events, transcript
-from calls.answers import Timing
+from calls.answers import CallerSide, Timing
 from calls.costs import Usage
 from calls.events import Event
 from calls.transcript import Speaker, Turn
+from core import metrics
 from core.db import Database
 from core.errors import AppError, Busy
 from core.tasks import spawn
@@ -38,27 +39,33 @@ class _Page:
 
     turns: list[Turn] = field(default_factory=list)
     timings: list[Timing] = field(default_factory=list)
+    sides: dict[datetime, CallerSide] = field(default_factory=dict)
+    """By the `at` of the answers they belong to, which may be written already."""
     events: list[Event] = field(default_factory=list)
     usages: dict[tuple[str, str], Usage] = field(default_factory=dict)
     """The newest totals; older ones need not be written."""
+    charges: dict[datetime, int | None] = field(default_factory=dict)
+    """What answers have cost so far, likewise."""
 
     @property
     def lines(self) -> int:
         """How much there is of what adds up; totals do not."""
-        return len(self.turns) + len(self.timings) + len(self.events)
+        return len(self.turns) + len(self.timings) + len(self.sides) + len(self.events)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.lines or self.usages)
+        return not (self.lines or self.usages or self.charges)
 
     def before(self, later: _Page) -> _Page:
         """Both, this one first."""
         return _Page(
             self.turns + later.turns,
             self.timings + later.timings,
+            self.sides | later.sides,
             self.events + later.events,
             self.usages | later.usages,
+            self.charges | later.charges,
         )
 
 
@@ -84,6 +91,11 @@ class Scribe:
         if self._has_room():
             self._page.timings.append(timing)
 
+    def heard(self, at: datetime, side: CallerSide) -> None:
+        """Take down what the caller's page measured of the answer that began at `at`."""
+        if self._has_room():
+            self._page.sides[at] = side
+
     def happened(self, event: Event) -> None:
         """Take down an event."""
         if self._has_room():
@@ -94,12 +106,21 @@ class Scribe:
         self._page.usages[usage.kind, usage.provider] = usage
         self._news.set()
 
+    def charged(self, at: datetime, micros: int | None) -> None:
+        """Take down what the answer of that moment has cost so far; None where that is not known."""
+        self._page.charges[at] = micros
+        self._news.set()
+
     def _has_room(self) -> bool:
         if self._page.lines >= MAX_WAITING:
-            self.dropped += 1
+            self._drop(1)
             return False
         self._news.set()
         return True
+
+    def _drop(self, lines: int) -> None:
+        self.dropped += lines
+        metrics.lost_lines.inc(lines)
 
     async def close(self) -> None:
         """Write what is left."""
@@ -137,12 +158,14 @@ class Scribe:
             async with self._db.transaction() as db:
                 await transcript.append(db, call_id=self._call_id, turns=page.turns)
                 await answers.append(db, call_id=self._call_id, timings=page.timings)
+                await answers.add_caller_side(db, call_id=self._call_id, sides=page.sides)
                 await events.append(db, call_id=self._call_id, events=page.events)
+                await answers.charge(db, call_id=self._call_id, costs=page.charges)
                 await costs.record(db, call_id=self._call_id, usages=page.usages.values())
         except Busy:
             self._page = page.before(self._page)
             return False
         except (AppError, SQLAlchemyError) as error:
-            self.dropped += page.lines
+            self._drop(page.lines)
             logger.error("Could not write the record of {}: {}", self._call_id, type(error).__name__)
         return True

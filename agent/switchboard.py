@@ -19,7 +19,9 @@ from agent.call import CLOSING_DOWN, Call, Parts
 from agent.loop import LoopMonitor
 from agent.sdp import MAX_CANDIDATES, CandidateBudget
 from agent.webrtc import Candidate
+from calls.budgets import DayOverBudget
 from calls.refusals import Refusals
+from core import metrics
 from core.clock import monotonic_s
 from core.errors import AppError, Busy, Conflict, NotFound
 from core.ids import new_id
@@ -155,6 +157,7 @@ class Switchboard:
             self._check_room(owner)
         except (ServerBusy, TooManyCalls) as refusal:
             self.refusals.count(agent_type, refusal.code)
+            metrics.calls_refused.labels(agent_type, refusal.code).inc()
             raise
 
     def _check_room(self, owner: Claims) -> None:
@@ -221,7 +224,11 @@ class Switchboard:
     async def _start(self, session: Session, offer_sdp: str) -> Call:
         agent = agent_types.load(session.agent_type)
         # If this fails nothing has been used up, and the session stays good for another try.
-        call = await Call.register(self._parts, call_id=session.id, agent=agent, owner=session.owner)
+        try:
+            call = await Call.register(self._parts, call_id=session.id, agent=agent, owner=session.owner)
+        except DayOverBudget as refusal:
+            self.refusals.count(agent.id, refusal.code)
+            raise
         try:
             await call.prepare(offer_sdp)
         except BaseException:

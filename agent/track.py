@@ -11,6 +11,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from av import AudioFrame, CodecContext, Packet
 from av.audio.codeccontext import AudioCodecContext
 
+from core import metrics
 from core.clock import monotonic_s
 
 FRAME_S = 0.02
@@ -98,6 +99,8 @@ class SpeechTrack(AudioStreamTrack):
         wait = self._started_at + self._sent_until - monotonic_s()
         if wait > 0:
             await asyncio.sleep(wait)
+        elif wait < -FRAME_S:
+            metrics.late_packets.inc()
 
     def _encode(self, pcm: bytes) -> Packet:
         frame = AudioFrame.from_ndarray(np.frombuffer(pcm, np.int16)[None, :], format="s16", layout="mono")

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from api.deps import App, Caller, Shared, Who
 from api.limited import Limited
-from calls import usage
+from calls import budgets, usage
+from calls.budgets import DayOverBudget
 from core.clock import utc_now
 from pipelines import catalog as agent_types
 from pipelines.base import AgentType
@@ -69,8 +70,13 @@ async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     """Count one use of the code; a call of that type may then be started."""
     agent = agent_types.load(body.agent_type)
     by = {"otp_id": caller.subject} if caller.role == "otp" else {"user_id": caller.subject}
-    async with app.db.transaction() as db:
-        granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
+    try:
+        async with app.db.transaction() as db:
+            await budgets.allowance(db, app.settings, otp_id=by.get("otp_id"), now=utc_now())
+            granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
+    except DayOverBudget as refusal:
+        app.switchboard.refusals.count(agent.id, refusal.code)
+        raise
     return AccessOut(agent_type=agent.id, access_id=granted.id, remaining_uses=granted.remaining_uses)
 
 

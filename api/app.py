@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
 
-from agent.call import Parts
+from agent.call import PARTING_PROMPTS, Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
 from api import (
@@ -24,6 +26,7 @@ from api import (
     errors,
     health,
     live,
+    metrics,
     otps,
     pages,
     portal,
@@ -47,10 +50,15 @@ from identity.limits import PACES_S, LoginLimits, Rates
 from identity.tokens import Tokens, keys_of_settings
 from pipelines import catalog as agent_types
 from pipelines.base import Means
+from pipelines.build import FIXED_PROMPTS
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import warm_vad
 from providers import catalog as vendors
 from providers.base import Brief
+from providers.failover import APOLOGY, ONE_MOMENT
+
+if TYPE_CHECKING:
+    from core.tracing import Tracing  # an extra
 
 STOP_TIMEOUT_S = 5.0
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -67,7 +75,8 @@ def create_app(settings: Settings) -> FastAPI:
     smart_turn = SmartTurnModel(own_process=settings.smart_turn_process)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
     post = delivery.of_settings(settings)
-    parts = Parts(means=Means(settings, secret, post), db=db, smart_turn=smart_turn, node=node)
+    tracing = _tracing(settings, node)
+    parts = Parts(means=Means(settings, secret, post), db=db, smart_turn=smart_turn, node=node, tracing=tracing)
     shared = Shared(
         settings=settings,
         secret=secret,
@@ -93,10 +102,15 @@ def create_app(settings: Settings) -> FastAPI:
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")
         await vendors.warm(settings, briefs())
+        # Nor for the vendors' answers: one that does not serve is replaced in the call.
+        asking = tasks.spawn(vendors.check(settings), owner="vendors' keys")
+        speaking = tasks.spawn(vendors.prepare_prompts(settings, briefs()), owner="fixed prompts")
         await system.look(shared)
         upkeep.begin()
         shared.switchboard.open()
         yield
+        asking.cancel()
+        speaking.cancel()
         await ticker.close()
         await shared.switchboard.close()
         await upkeep.close()
@@ -105,6 +119,8 @@ def create_app(settings: Settings) -> FastAPI:
         await vendors.close(settings)
         smart_turn.close()
         await db.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="Parley",
@@ -124,7 +140,7 @@ def create_app(settings: Settings) -> FastAPI:
         Edge,
         tls=settings.url.startswith("https://"),
         origins=settings.cors_origins,
-        quiet=("/health", "/liveness", "/readiness"),
+        quiet=("/health", "/liveness", "/metrics", "/readiness"),
     )
     if settings.cors_origins:  # Around the edge, so that its refusals too can be read from other sites.
         app.add_middleware(
@@ -137,10 +153,27 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def _tracing(settings: Settings, node: str) -> Tracing | None:
+    """The sending of traces, if it is asked for and can be done; calls do not depend on it."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        from core.tracing import Tracing
+    except ImportError:
+        logger.error("OTEL_EXPORTER_OTLP_ENDPOINT is set, but no traces are sent: pip install 'parley-voice[tracing]'")
+        return None
+    return Tracing(settings, node=node)
+
+
 def briefs() -> list[Brief]:
     """What every agent type tells its services, without any caller."""
     return [
-        Brief(agent_type=agent.id, instructions=agent.instructions, phrases=agent.phrases)
+        Brief(
+            agent_type=agent.id,
+            instructions=agent.instructions,
+            phrases=agent.phrases,
+            prompts=(agent.greeting, *FIXED_PROMPTS, *PARTING_PROMPTS, ONE_MOMENT, APOLOGY),
+        )
         for agent in agent_types.all_types().values()
     ]
 
@@ -153,6 +186,7 @@ def _mount(app: FastAPI) -> None:
     app.include_router(traffic.agents)
     app.include_router(calls.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     versioned = APIRouter(prefix="/api/v1")
     versioned.include_router(auth.customers)
     versioned.include_router(calls.record)

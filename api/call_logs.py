@@ -6,7 +6,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,11 +16,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import App, admin
-from api.fields import Id, Moment, PathId, Text, dollars
+from api.fields import ESTIMATED, UNPRICED, Id, Moment, PathId, Text, dollars, dollars_if_known
 from api.limited import OPERATOR
 from api.paging import PageOut, Paging
 from calls import answers, costs, events, summary, transcript
 from calls import log as call_log
+from calls.answers import CallerSide
 from calls.log import CallRecord, CallState, Outcome, Wanted
 from calls.summary import Summary
 from core.clock import utc_now
@@ -85,6 +86,8 @@ class CallOut(BaseModel):
     turns: int
     answer_p50_ms: int | None = Field(description="Median time from the caller's silence to the answer")
     cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
+    estimated: bool = Field(description=ESTIMATED)
     rating: int | None
     providers: dict[str, str | None] = Field(description="Which vendor served stt, llm and tts")
 
@@ -100,6 +103,17 @@ class TurnOut(BaseModel):
     interrupted: bool
 
 
+class CallerSideOut(BaseModel):
+    """What the caller's page measured of an answer, in milliseconds; null is what it could not tell."""
+
+    rtt_ms: int | None = Field(description="There and back through the network")
+    jitter_buffer_ms: int | None = Field(description="In the browser's jitter buffer, on average; part of playout_ms")
+    playout_ms: int | None = Field(description="From the server's message that the agent speaks to audible sound")
+    extra_ms: int | None = Field(
+        description="To the caller's ear, on top of total_ms: half the round trip and the playout"
+    )
+
+
 class AnswerTimeOut(BaseModel):
     """How long one answer took, and where the time went."""
 
@@ -108,6 +122,10 @@ class AnswerTimeOut(BaseModel):
     greeting: bool
     total_ms: int
     stages: dict[str, int] = Field(description="Milliseconds; they sum to total_ms")
+    caller_side: CallerSideOut | None = Field(description="Null where the page has not told")
+    cost_usd: float | None = Field(
+        description="What was used from when its turn was understood until the next one was; null if that is not known"
+    )
 
 
 class EventOut(BaseModel):
@@ -130,9 +148,11 @@ class VendorUsageOut(BaseModel):
     audio_seconds: float
     input_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
     output_tokens: int
+    estimated_answers: int = Field(description="Answers that were cut off before their tokens were counted: estimated")
     characters: int
-    cost_usd: float
+    cost_usd: float | None = Field(description="Null: no price is known")
 
 
 class CallDetailOut(CallOut):
@@ -201,7 +221,15 @@ async def get_call(call_id: PathId, app: App) -> CallDetailOut:
             for seq, turn in enumerate(turns)
         ],
         answers=[
-            AnswerTimeOut(seq=each.seq, at=each.at, greeting=each.greeting, total_ms=each.total_ms, stages=each.stages)
+            AnswerTimeOut(
+                seq=each.seq,
+                at=each.at,
+                greeting=each.greeting,
+                total_ms=each.total_ms,
+                stages=each.stages,
+                caller_side=_of_caller(each.caller_side),
+                cost_usd=dollars_if_known(each.cost_micros),
+            )
             for each in timed
         ],
         events=[
@@ -223,9 +251,11 @@ async def get_call(call_id: PathId, app: App) -> CallDetailOut:
                 audio_seconds=each.audio_ms / 1000,
                 input_tokens=each.input_tokens,
                 cached_tokens=each.cached_tokens,
+                cache_write_tokens=each.cache_write_tokens,
                 output_tokens=each.output_tokens,
+                estimated_answers=each.estimated_answers,
                 characters=each.characters,
-                cost_usd=dollars(each.cost_micros),
+                cost_usd=dollars_if_known(each.cost_micros),
             )
             for each in used
         ],
@@ -270,10 +300,18 @@ def _line(row: CallRecord, known: Summary, labels: dict[str, str | None], names:
         end_reason=row.end_reason,
         turns=known.turns,
         answer_p50_ms=known.answer_p50_ms,
-        cost_usd=dollars(known.cost_micros),
+        cost_usd=dollars(known.cost.micros),
+        unpriced=known.cost.unpriced > 0,
+        estimated=known.cost.estimated > 0,
         rating=row.rating,
         providers={"stt": row.stt, "llm": row.llm, "tts": row.tts},
     )
+
+
+def _of_caller(side: CallerSide | None) -> CallerSideOut | None:
+    if side is None:
+        return None
+    return CallerSideOut(**asdict(side), extra_ms=side.extra_ms)
 
 
 def _csv(rows: Sequence[tuple[Any, ...]]) -> str:

@@ -50,6 +50,16 @@ Code = Annotated[
 """A second factor; spaces and dashes typed between its digits do not count."""
 
 
+UNPRICED = "Something was used whose price is not known: the cost is a lower bound"
+
+ESTIMATED = "The tokens of answers that were cut off are estimated: the cost is about so much"
+
+
 def dollars(micros: int) -> float:
     """Millionths of a dollar in dollars, for the screen."""
     return micros / 1_000_000
+
+
+def dollars_if_known(micros: int | None) -> float | None:
+    """The same where they may not be known."""
+    return None if micros is None else dollars(micros)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,9 +21,10 @@ CHECK_TIMEOUT_S = 2.0
 class HealthOut(BaseModel):
     """The state of every part."""
 
-    status: str
+    status: str = Field(description="`healthy`, `degraded` while some vendor is left alone, or `unhealthy`")
     service: str = "parley"
     checks: dict[str, str]
+    vendors: dict[str, str] = Field(description="Each vendor that can be asked, by kind and name: `ok`, or its trouble")
     calls: int
     seats: int
 
@@ -42,12 +43,18 @@ async def health(app: App, response: Response) -> HealthOut:
         choice = vendors.choose(app.settings, kind)
         state = vendors.readiness(app.settings, choice.name, kind)
         checks[kind] = "ok" if state.ok else f"{choice.name}: {state.why}"
+    known = {
+        f"{breaker.kind} {breaker.vendor}": f"at rest: it {breaker.words}" if breaker.open else "ok"
+        for breaker in vendors.vendors(app.settings)
+    }
     healthy = all(check == "ok" for check in checks.values())
     if not healthy:
         response.status_code = 503
+    well = "healthy" if set(known.values()) <= {"ok"} else "degraded"
     return HealthOut(
-        status="healthy" if healthy else "unhealthy",
+        status=well if healthy else "unhealthy",
         checks=checks,
+        vendors=known,
         calls=app.switchboard.seats_taken,
         seats=app.switchboard.seats,
     )

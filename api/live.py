@@ -64,6 +64,7 @@ class LiveOut(BaseModel):
     lag_ms: float
     calls: list[LiveCallOut]
     today: NumbersOut = Field(description="Since midnight, UTC")
+    budget_usd: float | None = Field(description="What the calls of that day may cost (MAX_DAY_USD); null: anything")
 
 
 class Today:
@@ -196,6 +197,7 @@ async def look(app: Shared, numbers: Today) -> LiveOut:
             for call in calls
         ],
         today=so_far,
+        budget_usd=float(app.settings.max_day_usd) or None,
     )
 
 

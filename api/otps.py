@@ -76,6 +76,7 @@ class OtpOut(BaseModel):
     disabled: bool
     state: CodeState
     last_used_at: datetime | None
+    budget_usd: float | None = Field(description="What all its calls together may cost (MAX_CODE_USD); null: anything")
 
 
 @router.get("/")
@@ -159,6 +160,7 @@ def _shown(
         disabled=row.disabled_at is not None,
         state=row.state(now),
         last_used_at=last_used_at,
+        budget_usd=float(app.settings.max_code_usd) or None,
     )
 
 

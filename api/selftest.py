@@ -44,7 +44,11 @@ async def check(settings: Settings) -> int:
     for kind in catalog.KINDS:
         choice = catalog.choose(settings, kind)
         state = catalog.readiness(settings, choice.name, kind)
-        results.append(_line(f"{kind} ({choice.name})", state.ok, choice.why))
+        results.append(_line(f"{kind} ({choice.name})", state.ok, choice.told))
+    await catalog.check(settings)
+    for vendor in catalog.vendors(settings):
+        told = f"it {vendor.words}" if vendor.open else "answers"
+        results += [_line(f"{vendor.kind} {vendor.vendor}", not vendor.open, told)]
     results += await _conversation(settings)
     print(f"\n{'Everything works.' if all(results) else 'Some parts do not work; see above.'}")
     return 0 if all(results) else 1

@@ -127,7 +127,10 @@ async def look(app: Shared) -> None:
     for kind in vendors.KINDS:
         choice = vendors.choose(app.settings, kind)
         ready = vendors.readiness(app.settings, choice.name, kind)
-        parts.note(kind, ok=ready.ok, at=now, detail=f"{choice.name}: {choice.why if ready.ok else ready.why}")
+        parts.note(kind, ok=ready.ok, at=now, detail=choice.told if ready.ok else f"{choice.name}: {ready.why}")
+    for vendor in vendors.vendors(app.settings):
+        told = f"left alone for now: it {vendor.words}" if vendor.open else "serves"
+        parts.note(f"{vendor.kind} {vendor.vendor}", ok=not vendor.open, at=now, detail=told)
 
 
 def configuration(settings: Settings) -> list[SettingOut]:
@@ -159,4 +162,7 @@ def shown(value: object) -> str:
 def _label(name: str) -> str:
     if name.startswith("job "):
         return f"Background: {name.removeprefix('job ')}"
-    return KIND_NAMES.get(name, name.capitalize())
+    kind, _, vendor = name.partition(" ")
+    if kind in KIND_NAMES:
+        return f"{KIND_NAMES[kind]}: {vendor}" if vendor else KIND_NAMES[kind]
+    return name.capitalize()

@@ -13,11 +13,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import App, admin
-from api.fields import Id, Moment, dollars
+from api.fields import ESTIMATED, UNPRICED, Id, Moment, dollars
 from api.limited import OPERATOR
 from api.paging import PageOut, Paging
 from calls import costs, summary, traffic, usage
 from calls import log as call_log
+from calls.costs import Cost
 from calls.log import Outcome, Wanted
 from calls.traffic import Numbers
 from core.clock import utc_now
@@ -83,6 +84,8 @@ class AccessRecordOut(BaseModel):
     end_reason: str | None
     seconds: float | None
     cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
+    estimated: bool = Field(description=ESTIMATED)
 
 
 class BucketOut(BaseModel):
@@ -96,6 +99,7 @@ class BucketOut(BaseModel):
     refused: int = Field(description="Callers turned away because no call could be taken just then")
     minutes: float
     cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
 
     @classmethod
     def of(cls, at: datetime, numbers: Numbers) -> Self:
@@ -109,7 +113,20 @@ class BucketOut(BaseModel):
             refused=numbers["refused"],
             minutes=minutes(numbers),
             cost_usd=dollars(numbers["cost_micros"]),
+            unpriced=numbers["unpriced"] > 0,
         )
+
+
+class CostOut(BaseModel):
+    """What calls cost."""
+
+    cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
+
+    @classmethod
+    def of(cls, numbers: Numbers) -> Self:
+        """The cost among numbers."""
+        return cls(cost_usd=dollars(numbers["cost_micros"]), unpriced=numbers["unpriced"] > 0)
 
 
 class TrafficOut(BaseModel):
@@ -121,6 +138,8 @@ class TrafficOut(BaseModel):
     today: int = Field(description="Accesses since midnight")
     live: int = Field(description="Calls that are going on")
     last_access: datetime | None
+    cost: CostOut = Field(description="Of all its calls since the beginning")
+    cost_today: CostOut = Field(description="Of those since midnight")
     buckets: list[BucketOut] = Field(description="Oldest first, also those in which nothing happened")
 
 
@@ -134,6 +153,7 @@ class NumbersOut(BaseModel):
     refused: int
     minutes: float
     cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
     turns: int = Field(description="Answers whose time was measured")
     answer_p50_ms: int | None = Field(description="From the caller's silence to the first sound of the answer, to 3 %")
     answer_p95_ms: int | None
@@ -151,6 +171,7 @@ class NumbersOut(BaseModel):
                 **{name: numbers[name] for name in ("accesses", "calls", "connected", "failed", "refused", "turns")},
                 "minutes": minutes(numbers),
                 "cost_usd": dollars(numbers["cost_micros"]),
+                "unpriced": numbers["unpriced"] > 0,
                 "answer_p50_ms": numbers.answer_ms(0.5),
                 "answer_p95_ms": numbers.answer_ms(0.95),
                 "answer_p99_ms": numbers.answer_ms(0.99),
@@ -231,6 +252,7 @@ class UsageSumOut(BaseModel):
     output_tokens: int
     characters: int = Field(description="Of speech that was synthesised")
     cost_usd: float
+    unpriced: bool = Field(description=UNPRICED)
 
 
 class OverviewIn(BaseModel):
@@ -259,7 +281,8 @@ async def usage_history(
         found = await usage.history(db, limit=limit, before=before, agent_type=agent_type, otp_id=otp_id)
         labels = await otp.labels(db, (access.otp_id for access, _ in found if access.otp_id))
         names = await users.names(db, (access.user_id for access, _ in found if access.user_id))
-        cost = await costs.totals(db, [call.id for _, call in found if call is not None])
+        spent = await costs.totals(db, [call.id for _, call in found if call is not None])
+    costs_of = [spent.get(access.call_id or "", Cost()) for access, _ in found]
     return [
         AccessRecordOut(
             id=access.id,
@@ -276,9 +299,11 @@ async def usage_history(
             ended_at=call and call.ended_at,
             end_reason=call and call.end_reason,
             seconds=call and call.seconds,
-            cost_usd=dollars(cost.get(access.call_id or "", 0)),
+            cost_usd=dollars(cost.micros),
+            unpriced=cost.unpriced > 0,
+            estimated=cost.estimated > 0,
         )
-        for access, call in found
+        for (access, call), cost in zip(found, costs_of, strict=True)
     ]
 
 
@@ -311,6 +336,8 @@ async def agents_traffic(
                 today=today[agent]["accesses"] if agent in today else 0,
                 live=live.get(agent, 0),
                 last_access=totals[agent].last_access_at if agent in totals else None,
+                cost=CostOut.of(totals.get(agent, NOTHING)),
+                cost_today=CostOut.of(today.get(agent, NOTHING)),
                 buckets=[BucketOut.of(at, found.get((at, agent), NOTHING)) for at in _steps(begins, now, bucket)],
             )
             for agent, name in names.items()
@@ -346,6 +373,7 @@ async def usage_sums(app: App, wanted: Annotated[UsageWanted, Query()]) -> PageO
                 output_tokens=each.output_tokens,
                 characters=each.characters,
                 cost_usd=dollars(each.cost_micros),
+                unpriced=each.unpriced > 0,
             )
             for each in found
         ],

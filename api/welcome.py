@@ -92,7 +92,5 @@ def welcome(settings: Settings, prepared: Prepared) -> str:
         else "  Portal codes      python run.py code",
         f"  Administrator     {admin.username}, {password}",
     ]
-    for kind in vendors.KINDS:
-        choice = vendors.choose(settings, kind)
-        lines.append(f"  {KIND_NAMES[kind]:<17} {choice.name}: {choice.why}")
+    lines += [f"  {KIND_NAMES[kind]:<17} {vendors.choose(settings, kind).told}" for kind in vendors.KINDS]
     return "\n".join([*lines, ""])

@@ -26,9 +26,9 @@ from pipecat.utils.time import time_now_iso8601
 
 from bench.sound import pilot
 from core.settings import Settings
-from providers.base import Brief, Kind, Prices, Readiness
+from providers.base import FREE, Brief, Kind, Readiness
 
-PRICES = Prices()
+PRICES = FREE
 RATE = 24_000
 GREETING_S = 1.0
 REPLY_S = 3.0

@@ -178,7 +178,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "accesses": ("id", "otp_id", "agent_type", "at", "call_id"),
     "call_usage": (
         *("call_id", "kind", "provider", "audio_ms", "input_tokens", "cached_tokens", "output_tokens"),
-        *("characters", "cost_micros"),
+        *("cache_write_tokens", "estimated_answers", "characters", "cost_micros"),
     ),
     "answers": ("call_id", "seq", "at", "greeting", "total_ms", *(f"{stage}_ms" for stage in STAGES), "bucket"),
     "turns": ("call_id", "seq", "role", "text", "interrupted", "started_at"),
@@ -209,7 +209,7 @@ def _rows(calls: int) -> Iterator[Rows]:
                 )
             )
             rows["accesses"].append((_id("acc", chance), otp_id, agent, at, call_id))
-            rows["call_usage"].append((call_id, "llm", "b", 0, 900, 300, 50, 0, chance.randint(100, 9000)))
+            rows["call_usage"].append((call_id, "llm", "b", 0, 900, 300, 50, 0, 0, 0, chance.randint(100, 9000)))
             stages = [chance.randint(0, 120) for _ in STAGES]
             total = sum(stages)
             answered = at + timedelta(seconds=5)

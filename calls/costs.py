@@ -25,8 +25,10 @@ class Usage:
         audio_ms: Of the caller's audio, heard by a recogniser.
         input_tokens: All that a language model read, the cached ones among them.
         cached_tokens: Those of them that it found in its cache.
+        cache_write_tokens: Those of them that it put there.
+        estimated_answers: How many of its answers were cut off before it had counted their tokens, which are estimated.
         characters: Given to a voice.
-        cost_micros: Millionths of a US dollar, at the prices of the moment.
+        cost_micros: Millionths of a US dollar, at the prices of the moment; None where no price is known.
     """
 
     kind: UsageKind
@@ -35,9 +37,11 @@ class Usage:
     audio_ms: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
+    estimated_answers: int = 0
     characters: int = 0
-    cost_micros: int = 0
+    cost_micros: int | None = 0
 
 
 class CallUsage(Base):
@@ -52,9 +56,30 @@ class CallUsage(Base):
     audio_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     input_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
     cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
     output_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    estimated_answers: Mapped[int] = mapped_column(BigInteger, default=0)
     characters: Mapped[int] = mapped_column(BigInteger, default=0)
-    cost_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    cost_micros: Mapped[int | None] = mapped_column(BigInteger)
+
+
+@dataclass(slots=True)
+class Cost:
+    """What something cost, as far as that is known.
+
+    Attributes:
+        micros: Millionths of a US dollar.
+        unpriced: How many vendors were used whose price is not known; with any, `micros` is a lower bound.
+        estimated: How many answers of language models are in it whose tokens were estimated.
+    """
+
+    micros: int = 0
+    unpriced: int = 0
+    estimated: int = 0
+
+
+UNPRICED = func.count() - func.count(CallUsage.cost_micros)
+"""`Cost.unpriced` of the rows that are summed; a sum of their `cost_micros` passes over those."""
 
 
 async def record(db: AsyncSession, *, call_id: str, usages: Iterable[Usage]) -> None:
@@ -65,10 +90,15 @@ async def record(db: AsyncSession, *, call_id: str, usages: Iterable[Usage]) -> 
         await upsert(db, CallUsage, unique=("call_id", "kind", "provider"), **values)
 
 
-async def totals(db: AsyncSession, call_ids: Collection[str]) -> dict[str, int]:
-    """What each of these calls cost, in millionths of a US dollar; one that used nothing is left out."""
-    query = select(CallUsage.call_id, func.sum(CallUsage.cost_micros)).where(CallUsage.call_id.in_(call_ids))
-    return {call_id: int(micros) for call_id, micros in await db.execute(query.group_by(CallUsage.call_id))}
+async def totals(db: AsyncSession, call_ids: Collection[str]) -> dict[str, Cost]:
+    """What each of these calls cost; one that used nothing is left out."""
+    query = select(
+        CallUsage.call_id, func.sum(CallUsage.cost_micros), UNPRICED, func.sum(CallUsage.estimated_answers)
+    ).where(CallUsage.call_id.in_(call_ids))
+    return {
+        call_id: Cost(int(micros or 0), unpriced, int(estimated))
+        for call_id, micros, unpriced, estimated in await db.execute(query.group_by(CallUsage.call_id))
+    }
 
 
 async def of_call(db: AsyncSession, call_id: str) -> Sequence[CallUsage]:

@@ -1,4 +1,6 @@
-"""What happened in a call besides talk: which tools ran, how long, and how they ended; never what was in them."""
+"""What happened in a call besides talk: which tools ran, how long, and how they ended, never what was in them; and
+which vendor took over from which.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from calls.rows import CallRow, append_rows
 from core.db import SafeStr, UtcDateTime
 
-EventKind = Literal["tool"]
+EventKind = Literal["tool", "vendor"]
 ToolOutcome = Literal["ok", "refused", "failed"]
 """How a tool ended: as asked, with an expected no (too little money), or with a fault of ours."""
 
@@ -27,7 +29,7 @@ class Event:
 
     Attributes:
         at: When it began.
-        name: Of the tool.
+        name: Of the tool; for a vendor that took over from another one, both.
     """
 
     at: datetime

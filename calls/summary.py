@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select, tuple_
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from calls import costs
 from calls.answers import Answer, percentile
-from calls.costs import CallUsage
+from calls.costs import UNPRICED, CallUsage, Cost
 from calls.log import CallRecord, Wanted
 from calls.transcript import TurnRow
 from core.db import at_page, epoch_s
@@ -27,14 +27,13 @@ class Summary:
         answer_p50_ms: The median of its answers' times, to 3 %; None without any.
         last_answer_ms: The newest answer's time.
         last_said_at: When the newest turn began.
-        cost_micros: Millionths of a US dollar.
     """
 
     turns: int = 0
     answer_p50_ms: int | None = None
     last_answer_ms: int | None = None
     last_said_at: datetime | None = None
-    cost_micros: int = 0
+    cost: Cost = field(default_factory=Cost)
 
 
 async def of_calls(db: AsyncSession, call_ids: Iterable[str]) -> defaultdict[str, Summary]:
@@ -48,8 +47,8 @@ async def of_calls(db: AsyncSession, call_ids: Iterable[str]) -> defaultdict[str
     )
     for call_id, count, last in await db.execute(turns.group_by(TurnRow.call_id)):
         found[call_id].turns, found[call_id].last_said_at = count, last
-    for call_id, micros in (await costs.totals(db, wanted)).items():
-        found[call_id].cost_micros = micros
+    for call_id, cost in (await costs.totals(db, wanted)).items():
+        found[call_id].cost = cost
     histograms: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     timed = select(Answer.call_id, Answer.bucket, Answer.total_ms).where(
         Answer.call_id.in_(wanted), Answer.greeting.is_(False)
@@ -72,7 +71,7 @@ class CallerSum:
         seconds: Connected, of calls that are over.
         audio_ms: What speech recognition listened to.
         input_tokens: The cached ones included.
-        cost_micros: Millionths of a US dollar.
+        cost_micros, unpriced: As in `costs.Cost`.
     """
 
     subject: str
@@ -86,9 +85,16 @@ class CallerSum:
     output_tokens: int = 0
     characters: int = 0
     cost_micros: int = 0
+    unpriced: int = 0
 
 
-_CONSUMED = ("audio_ms", "input_tokens", "cached_tokens", "output_tokens", "characters", "cost_micros")
+_CONSUMED = {
+    **{
+        column: func.sum(getattr(CallUsage, column))
+        for column in ("audio_ms", "input_tokens", "cached_tokens", "output_tokens", "characters", "cost_micros")
+    },
+    "unpriced": UNPRICED,
+}
 
 
 async def of_callers(
@@ -111,13 +117,13 @@ async def of_callers(
         select(
             CallRecord.subject,
             CallRecord.agent_type,
-            *(func.sum(getattr(CallUsage, column)).label(column) for column in _CONSUMED),
+            *(sum_.label(name) for name, sum_ in _CONSUMED.items()),
         )
         .join_from(CallRecord, CallUsage)
         .where(*wanted.conditions(), tuple_(CallRecord.subject, CallRecord.agent_type).in_(list(found)))
         .group_by(CallRecord.subject, CallRecord.agent_type)
     )
     for row in await db.execute(consumed):
-        for column in _CONSUMED:
-            setattr(found[row.subject, row.agent_type], column, int(getattr(row, column)))
+        for name in _CONSUMED:
+            setattr(found[row.subject, row.agent_type], name, int(getattr(row, name) or 0))
     return list(found.values()), total or 0

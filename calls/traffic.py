@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from calls.answers import STAGES, Answer, percentile
-from calls.costs import CallUsage
+from calls.costs import UNPRICED, CallUsage, Cost
 from calls.log import FAILED, CallRecord, CallState
 from calls.refusals import Refusal
 from calls.usage import AccessRecord
@@ -51,6 +51,7 @@ class TrafficRow(Base):
         quarter: Which: seconds since 1970, divided by 900.
         calls: That began in it; how they went on counts here too, whenever they ended.
         seconds: Their length, from connection to end.
+        cost_micros, unpriced: As in `costs.Cost`.
         answer_ms: Sum over `turns` answers; each stage likewise.
     """
 
@@ -66,6 +67,7 @@ class TrafficRow(Base):
     refused: Mapped[int] = mapped_column(BigInteger, default=0)
     seconds: Mapped[int] = mapped_column(BigInteger, default=0)
     cost_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    unpriced: Mapped[int] = mapped_column(BigInteger, default=0)
     turns: Mapped[int] = mapped_column(BigInteger, default=0)
     answer_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     endpointing_ms: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -100,7 +102,7 @@ class Summed(Base):
 
 
 STAGE_SUMS = {stage: f"{stage}_ms" for stage in STAGES}
-_COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros")
+_COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros", "unpriced")
 _SUMS = (*_COUNTS, "turns", "answer_ms", *STAGE_SUMS.values())
 
 
@@ -228,28 +230,34 @@ async def over_time(
 
 
 async def totals(db: AsyncSession, *, since: datetime | None = None) -> dict[str, Numbers]:
-    """The accesses to each agent type and the last one, of all time or since a moment, moved back to a quarter hour."""
+    """Each agent type's accesses, the last one, cost; of all time or since a moment, moved back to a quarter hour."""
     found: defaultdict[str, Numbers] = defaultdict(Numbers)
     summed_until = await db.scalar(select(Summed.until).where(Summed.id == 1))
     summed = select(
         TrafficRow.agent_type,
-        func.sum(TrafficRow.accesses).label("accesses"),
         func.max(TrafficRow.last_access_at).label("last_access_at"),
-    ).group_by(TrafficRow.agent_type)
-    fresh = select(
-        AccessRecord.agent_type,
-        func.count().label("accesses"),
-        func.max(AccessRecord.at).label("last_access_at"),
-    ).group_by(AccessRecord.agent_type)
-    if summed_until is not None:
-        fresh = fresh.where(AccessRecord.at >= summed_until)
+        *(func.sum(getattr(TrafficRow, name)).label(name) for name in ("accesses", "cost_micros", "unpriced")),
+    )
     if since is not None:
         summed = summed.where(TrafficRow.quarter >= _quarter(since))
-        fresh = fresh.where(AccessRecord.at >= _floor(since))
-    for query in (summed, fresh):
+    queries = [summed.group_by(TrafficRow.agent_type)]
+    fresh_since = max(filter(None, (summed_until, since and _floor(since))), default=None)
+    for moment, agent, fresh in (
+        (AccessRecord.at, AccessRecord.agent_type, _ACCESSES),
+        (CallRecord.started_at, CallRecord.agent_type, _COSTS),
+    ):
+        fresh = fresh.add_columns(agent.label("agent_type")).group_by(agent)
+        queries.append(fresh if fresh_since is None else fresh.where(moment >= fresh_since))
+    for query in queries:
         for row in (await db.execute(query)).mappings():
             found[row["agent_type"]].take(row)
     return dict(found)
+
+
+async def cost(db: AsyncSession, *, since: datetime) -> Cost:
+    """What the calls cost that began since a moment, moved back to a quarter hour; an open one's so far."""
+    of_agents = (await totals(db, since=since)).values()
+    return Cost(sum(agent["cost_micros"] for agent in of_agents), sum(agent["unpriced"] for agent in of_agents))
 
 
 async def live(db: AsyncSession) -> dict[str, int]:
@@ -339,7 +347,8 @@ _CALLS = select(
     _count_if(CallRecord.end_reason.in_(FAILED)).label("failed"),
     func.sum(epoch_s(CallRecord.ended_at) - epoch_s(CallRecord.connected_at)).label("seconds"),
 )
-_COSTS = select(func.sum(CallUsage.cost_micros).label("cost_micros")).join_from(CallRecord, CallUsage)
+_COST = (func.sum(CallUsage.cost_micros).label("cost_micros"), UNPRICED.label("unpriced"))
+_COSTS = select(*_COST).join_from(CallRecord, CallUsage)
 _REFUSALS = select(func.sum(Refusal.count).label("refused"))
 _ANSWERS = (
     select(

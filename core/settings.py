@@ -7,10 +7,12 @@ import textwrap
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+MIN_METRICS_TOKEN = 16
 DEV_ADMIN_PASSWORD = "adminc@w"  # noqa: S105 - published; refused in production
 
 
@@ -24,6 +26,7 @@ class Settings(BaseSettings):
         env_file=".env",
         env_file_encoding="utf-8",
         frozen=True,
+        populate_by_name=True,
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,  # it may be a key
@@ -122,9 +125,64 @@ class Settings(BaseSettings):
     )
 
     # Speech and language
-    stt_provider: str = Field("", description="Speech to text; empty: best available")
-    llm_provider: str = Field("", description="Language model; empty: best available")
-    tts_provider: str = Field("", description="Text to speech; empty: best available")
+    stt_provider: str = Field(
+        "",
+        description="Speech to text: a name, or fallback:a,b for who serves first and who steps in; empty: best "
+        "available. Behind every other one stands offline, should all of them fail",
+    )
+    llm_provider: str = Field("", description="Language model, written like STT_PROVIDER; empty: best available")
+    tts_provider: str = Field("", description="Text to speech, written like STT_PROVIDER; empty: best available")
+
+    vendor_rest_s: float = Field(
+        10.0, ge=0.1, le=300, description="How long a vendor that failed twice is left alone before it is asked again"
+    )
+
+    deepgram_api_key: SecretStr = Field(SecretStr(""), description="Deepgram hears, if this is set")
+    deepgram_base_url: str = Field("", description="Another address of Deepgram's interface, e.g. of an own deployment")
+    deepgram_model: str = Field(
+        "nova-3", description="Deepgram's model; one whose name begins with flux also decides when a turn is over"
+    )
+
+    anthropic_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("anthropic_api_key", "claude_api_key"),
+        description="Claude answers, if this is set; CLAUDE_API_KEY is read as well",
+    )
+    anthropic_base_url: str = Field("", description="Another address of Anthropic's interface")
+    anthropic_model: str = Field("claude-haiku-5-5", description="Claude model")
+
+    cartesia_api_key: SecretStr = Field(SecretStr(""), description="Cartesia speaks, if this is set")
+    cartesia_base_url: str = Field("", description="Another address of Cartesia's interface")
+    cartesia_model: str = Field("sonic-3.6", description="Cartesia's model")
+    cartesia_voice_id: str = Field(
+        "", description="Cartesia's voice; empty: one that we chose for the language of the call"
+    )
+
+    openai_api_key: SecretStr = Field(
+        SecretStr(""), description="OpenAI answers and (Whisper) hears, if this is set and no vendor above does"
+    )
+    openai_base_url: str = Field("", description="Another address of OpenAI's interface")
+    openai_model: str = Field("gpt-4.1-mini", description="OpenAI's language model")
+    openai_stt_model: str = Field("whisper-1", description="OpenAI's model that hears")
+
+    groq_api_key: SecretStr = Field(SecretStr(""), description="Groq answers, if this is set and no vendor above does")
+    groq_base_url: str = Field("", description="Another address of Groq's interface")
+    groq_model: str = Field("openai/gpt-oss-120b", description="Language model that Groq runs")
+
+    deepseek_api_key: SecretStr = Field(
+        SecretStr(""), description="DeepSeek answers, if this is set and no vendor above does"
+    )
+    deepseek_base_url: str = Field("", description="Another address of DeepSeek's interface")
+    deepseek_model: str = Field("deepseek-flash", description="DeepSeek's language model")
+
+    elevenlabs_api_key: SecretStr = Field(
+        SecretStr(""), description="ElevenLabs speaks, if this is set and no vendor above does"
+    )
+    elevenlabs_base_url: str = Field("", description="Another address of ElevenLabs' interface")
+    elevenlabs_model: str = Field("eleven_flash_v2_5", description="ElevenLabs' model")
+    elevenlabs_voice_id: str = Field(
+        "", description="ElevenLabs' voice; empty: one that we chose for the language of the call"
+    )
 
     ollama_base_url: str = Field(
         "http://127.0.0.1:11434", description="Where Ollama listens; used with LLM_PROVIDER=ollama"
@@ -138,6 +196,22 @@ class Settings(BaseSettings):
     max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls this process takes at once")
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
+    max_call_usd: Decimal = Field(
+        Decimal(0), ge=0, le=10**6, description="A call is ended politely once it has cost more US dollars; 0: never"
+    )
+    max_code_usd: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=10**6,
+        description="US dollars that all calls made with one portal code may cost: then it opens no more, and open "
+        "ones are ended politely; 0: any. Calls that are open at once may each spend what was left when they began",
+    )
+    max_day_usd: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=10**6,
+        description="The same for all calls that begin on one day, from midnight to midnight UTC; 0: any",
+    )
     idle_prompt_s: float = Field(
         20.0,
         ge=1,
@@ -152,6 +226,22 @@ class Settings(BaseSettings):
     max_loop_lag_ms: float = Field(
         150.0, ge=5, le=10_000, description="New calls are refused while the event loop is this late (95th percentile)"
     )
+
+    # Telemetry
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Whoever shows it as a bearer token may read /metrics, e.g. Prometheus; at least 16 characters. "
+        "Empty: there is no such page",
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        description="Where traces of calls are sent: the OTLP/HTTP address of a collector, e.g. "
+        "http://127.0.0.1:4318; needs the extra tracing. What was said is never in them. Empty: nowhere",
+    )
+    otel_exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="Comma-separated name=value headers that the collector wants, such as a key"
+    )
+    otel_service_name: str = Field("parley", description="Name of this service in traces")
 
     # WebRTC
     ice_servers: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -190,6 +280,28 @@ class Settings(BaseSettings):
             raise ValueError("name each origin, e.g. https://portal.example; * would let every site in")
         return value
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _not_guessed(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < MIN_METRICS_TOKEN:
+            raise ValueError(f"give it at least {MIN_METRICS_TOKEN} characters, e.g. from: openssl rand -hex 32")
+        return value
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+            raise ValueError("write http://host:4318 or https://host")
+        return value.rstrip("/")
+
+    @field_validator("otel_exporter_otlp_headers")
+    @classmethod
+    def _headers(cls, value: SecretStr) -> SecretStr:
+        pairs = value.get_secret_value().split(",") if value.get_secret_value() else []
+        if any(not name.strip() or not equals for name, equals, _ in (pair.partition("=") for pair in pairs)):
+            raise ValueError("write name=value,name=value")
+        return value
+
     @field_validator("ice_servers")
     @classmethod
     def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,6 +323,24 @@ class Settings(BaseSettings):
     def _address(cls, value: str) -> str:
         return str(ipaddress.ip_address(value)) if value else value
 
+    @field_validator(
+        "deepgram_base_url",
+        "anthropic_base_url",
+        "cartesia_base_url",
+        "openai_base_url",
+        "groq_base_url",
+        "deepseek_base_url",
+        "elevenlabs_base_url",
+    )
+    @classmethod
+    def _vendor_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in ("https", "http") or not url.hostname):
+            raise ValueError("write https://host, or for a server on this machine http://127.0.0.1:port")
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
+            raise ValueError("plain http is for servers on this machine only: keys and voices would be readable")
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _safe_in_production(self) -> Settings:
         secret = self.secret_key.get_secret_value()
@@ -220,6 +350,10 @@ class Settings(BaseSettings):
             raise ValueError("ADMIN_PASSWORD is the published development default; choose another")
         if self.production and self.public_url and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL must be https in production: browsers refuse the microphone otherwise")
+        if self.production:
+            for name in type(self).model_fields:
+                if name.endswith("_base_url") and name != "ollama_base_url" and getattr(self, name).startswith("http:"):
+                    raise ValueError(f"{name.upper()} must be https in production")
         return self
 
     @property

@@ -27,6 +27,7 @@ from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.services.llm_service import FunctionCallParams, LLMService
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from core.tasks import spawn
 from pipelines.base import AgentType
@@ -41,6 +42,7 @@ AUDIO_OUT_HZ = 24_000
 STILL_THERE = "Are you still there?"
 TAKING_LEAVE = "I can't hear anyone, so I'll hang up now. Goodbye."
 STAYING = "All right, I'm still here."
+FIXED_PROMPTS = (STILL_THERE, TAKING_LEAVE, STAYING)
 
 SECOND_SILENCE = 0.75
 """The silence after "Are you still there?" that is borne, as a share of the first."""
@@ -70,6 +72,11 @@ class Conversation:
     caller_present: Callable[[], None]
     """To be told of signs that somebody is there, such as a text being typed or a page being read."""
 
+    @property
+    def traces(self) -> TracingContext | None:
+        """Where spans of this conversation belong now, if they are made."""
+        return self.user.processor_setup.tracing_context
+
     async def say(self, text: str) -> None:
         """Speak a sentence of ours, outside the language model."""
         await self.worker.queue_frame(TTSSpeakFrame(text))
@@ -95,6 +102,7 @@ def build(
     call_id: str,
     ending: Callable[[str], None],
     observers: Sequence[BaseObserver] = (),
+    traced: bool = False,
 ) -> Conversation:
     """Build one call's pipeline.
 
@@ -112,6 +120,7 @@ def build(
         call_id: The call, for logs and traces.
         ending: Told the reason ("agent_ended", "silence") when the pipeline is about to end by itself.
         observers: Listeners beside the pipeline.
+        traced: Whether spans are made of it; they hold what is said until `core.tracing` takes that out.
     """
     vad, turn_strategies = turns
     context = LLMContext(tools=schemas(agent.tools))
@@ -150,6 +159,8 @@ def build(
             enable_usage_metrics=True,
         ),
         conversation_id=call_id,
+        enable_tracing=traced,
+        additional_span_attributes={"parley.agent_type": agent.id},
         idle_timeout_secs=None,  # Silence is the idle prompt's business, a dead line the watchdog's.
         processor_unusable_policy=ProcessorUnusablePolicy.END,
         rtvi_processor=rtvi,

@@ -8,7 +8,13 @@ A module `providers/<name>.py` (or a package of that name) may offer:
     def ready(settings: Settings, kind: Kind) -> Readiness      # may it be chosen, and why (not)
     async def warm(settings: Settings, briefs: Sequence[Brief]) -> None   # load models before the first call
     async def close() -> None                                   # give back what `warm` took
-    PRICES: Prices
+    async def check(settings: Settings) -> None                 # ask the vendor whether it serves us
+    async def say(settings, text, *, voice, language, sample_rate) -> bytes   # a fixed sentence, to be kept
+    PRICES: Tariff
+    PATIENCE_S: float = 0.0    # the least deadline before another vendor takes over
+
+`check` asks the cheapest question that takes the key; whatever it raises tells what is wrong (pipecat's
+`classify_http_exception` reads it). It is asked when the server starts and while a vendor is given a rest.
 
 A vendor that is a package has one module a kind: `providers/<name>/stt.py` with `stt()`, and `warm()` and `close()` of
 its own; `ready` and `PRICES` stand in the package.
@@ -19,10 +25,13 @@ ordinary pipecat services, so the pipeline is the same list of processors whiche
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from core.errors import AppError
 from providers.phrases import Phrases
 
 Kind = Literal["stt", "llm", "tts"]
@@ -38,6 +47,8 @@ class Brief:
         phrases: How people speak to this agent type.
         names: Proper names this caller may say (payees, contacts), as written.
         language: BCP 47 tag of the conversation.
+        voice: The vendor's name of a voice; empty: the vendor's file chooses one for the language.
+        prompts: Sentences that are the same in every call, such as the greeting.
     """
 
     agent_type: str
@@ -45,6 +56,15 @@ class Brief:
     phrases: Phrases
     names: tuple[str, ...] = ()
     language: str = "en"
+    voice: str = ""
+    prompts: tuple[str, ...] = ()
+
+
+class LanguageNotOffered(AppError):
+    """A vendor does not serve the language of the conversation."""
+
+    code = "language_not_offered"
+    status = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,7 @@ class Prices:
         stt_minute: Per minute of audio heard.
         llm_input_mtok: Per million input tokens.
         llm_cached_mtok: Per million input tokens found in the vendor's cache; None where they cost what others do.
+        llm_cache_write_mtok: Per million input tokens put into it; None likewise.
         llm_output_mtok: Per million output tokens.
         tts_mchar: Per million characters spoken.
     """
@@ -70,6 +91,7 @@ class Prices:
     stt_minute: Decimal = Decimal(0)
     llm_input_mtok: Decimal = Decimal(0)
     llm_cached_mtok: Decimal | None = None
+    llm_cache_write_mtok: Decimal | None = None
     llm_output_mtok: Decimal = Decimal(0)
     tts_mchar: Decimal = Decimal(0)
 
@@ -79,21 +101,48 @@ class Prices:
         audio_ms: int = 0,
         input_tokens: int = 0,
         cached_tokens: int = 0,
+        cache_write_tokens: int = 0,
         output_tokens: int = 0,
         characters: int = 0,
     ) -> int:
         """What so much costs, in whole millionths of a dollar, half of one rounded up.
 
         Args:
-            input_tokens: The cached ones among them.
+            input_tokens: Those found in the cache, and those put into it, among them.
         """
         cached_mtok = self.llm_input_mtok if self.llm_cached_mtok is None else self.llm_cached_mtok
+        write_mtok = self.llm_input_mtok if self.llm_cache_write_mtok is None else self.llm_cache_write_mtok
         # A dollar for a million is a millionth of a dollar for one.
         cost = (
             self.stt_minute * audio_ms * 1_000_000 / 60_000
-            + self.llm_input_mtok * (input_tokens - cached_tokens)
+            + self.llm_input_mtok * (input_tokens - cached_tokens - cache_write_tokens)
             + cached_mtok * cached_tokens
+            + write_mtok * cache_write_tokens
             + self.llm_output_mtok * output_tokens
             + self.tts_mchar * characters
         )
         return int(cost.to_integral_value(ROUND_HALF_UP))
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """A vendor's price list.
+
+    Attributes:
+        models: What each model costs, by how its name begins; the longest fitting beginning counts, "" fits all.
+        source: The page it was read from.
+        as_of: When.
+    """
+
+    models: Mapping[str, Prices] = field(default_factory=dict)
+    source: str = ""
+    as_of: date | None = None
+
+    def of(self, model: str | None) -> Prices | None:
+        """What a model costs; None if the list does not say."""
+        fitting = [beginning for beginning in self.models if (model or "").startswith(beginning)]
+        return self.models[max(fitting, key=len)] if fitting else None
+
+
+FREE = Tariff({"": Prices()})
+"""What runs on this machine costs nothing by use."""

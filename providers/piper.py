@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings
-from providers.base import Brief, Kind, Prices, Readiness
+from providers.base import FREE, Brief, Kind, Readiness
 from providers.local.download import RemoteFile
 from providers.local.engine import Engine, Shared
 
 if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
 
-PRICES = Prices()
+PRICES = FREE
+
+PATIENCE_S = 8.0
+"""On a small machine that is busy."""
 
 VOICE = "en_US-ljspeech-high"
 """Trained on recordings that are in the public domain; many other voices of this engine are not for every use."""

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings
-from providers.base import Brief, Kind, Prices, Readiness
+from providers.base import FREE, Brief, Kind, Readiness
 from providers.local.download import RemoteFile
 from providers.local.engine import Engine, Shared
 
 if TYPE_CHECKING:
     from pipecat.services.stt_service import STTService
 
-PRICES = Prices()
+PRICES = FREE
+
+PATIENCE_S = 8.0
+"""On a small machine that is busy."""
 
 MODEL = "small.en"
 _REVISION = "d1d751a5f8271d482d14ca55d9e2deeebbae577f"

@@ -22,6 +22,7 @@ from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
+from pipecat.utils.tracing.service_decorators import traced_tts
 from pipecat.workers.runner import WorkerRunner
 from sqlalchemy import select
 
@@ -82,6 +83,7 @@ class Voice(TTSService):
         self.said: list[str] = []
         self.changed = asyncio.Condition()
 
+    @traced_tts
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         async with self.changed:
             self.said.append(text)
@@ -144,6 +146,7 @@ class Line:
     Args:
         llm: The language model.
         speed: How many times faster than real time the agent speaks.
+        traced: Whether spans are made of it.
     """
 
     def __init__(
@@ -155,6 +158,7 @@ class Line:
         pigeon: Pigeon | None = None,
         call_id: str = "call_1",
         speed: float = 1000.0,
+        traced: bool = False,
     ) -> None:
         self.db, self.guest = db, guest
         self.pigeon = pigeon or Pigeon()
@@ -186,6 +190,7 @@ class Line:
             rtvi_params=observer_params(),
             call_id=call_id,
             ending=self.ended.append,
+            traced=traced,
         )
         self._runner = WorkerRunner(handle_sigint=False)
         self._running: asyncio.Task[None] | None = None

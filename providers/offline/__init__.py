@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from core.settings import Settings
-from providers.base import Kind, Prices, Readiness
+from providers.base import FREE, Kind, Readiness
 
-PRICES = Prices()
+PRICES = FREE
 
 _NEEDS = {"stt": ("pocketsphinx",), "llm": (), "tts": ("espeakng_loader",)}
 _WHY = {

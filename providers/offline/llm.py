@@ -37,6 +37,7 @@ from pipecat.processors.aggregators.llm_context import (
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings, TTSSettings
+from pipecat.utils.tracing.service_decorators import traced_llm
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from core.settings import Settings
@@ -99,8 +100,8 @@ class ContextAdapter(BaseLLMAdapter[dict[str, Any]]):
         return {"messages": _messages(context)}
 
     def to_provider_tools_format(self, tools_schema: ToolsSchema) -> list[Any]:
-        """The tools, unchanged."""
-        return list(tools_schema.standard_tools)
+        """The tools as plain data; only traces ask for them."""
+        return [schema.to_default_dict() for schema in tools_schema.standard_tools]
 
     def get_messages_for_logging(self, context: LLMContext) -> list[dict[str, Any]]:
         """The messages, long values cut."""
@@ -160,6 +161,7 @@ class OfflineLLMService(LLMService):
             await self.stop_processing_metrics()
             await self.push_frame(LLMFullResponseEndFrame())
 
+    @traced_llm
     async def _answer(self, context: LLMContext) -> None:
         if self._dialogue is None:
             self._dialogue = Dialogue(self._brief.phrases, await trained(self._brief.phrases), self._brief.names)

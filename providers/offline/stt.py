@@ -23,6 +23,7 @@ from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
 from pipecat.utils.time import time_now_iso8601
+from pipecat.utils.tracing.service_decorators import traced_stt
 
 from core.settings import Settings
 from providers.base import Brief
@@ -141,6 +142,7 @@ class PocketsphinxSTTService(STTService):
         if task is not None:
             await self.cancel_task(task)
 
+    @traced_stt
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Take the next piece of audio; transcripts come from the call's transcriber task."""
         if self.sample_rate != SAMPLE_RATE:

@@ -12,18 +12,16 @@ from loguru import logger
 from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
+from pipecat.utils.tracing.service_decorators import traced_tts
 from pipecat.utils.types import NOT_GIVEN, NotGiven, is_given
 
 from core.settings import Settings
-from core.spoken import normalise
-from providers.base import Brief, Kind, Prices, Readiness
+from providers import speakable
+from providers.base import Brief, Kind, Readiness
 from providers.offline import espeak
-
-PRICES = Prices()
 
 _VOICES = {"en": "en-us"}  # the recogniser's language is US English as well
 _PAUSE_S = 0.25  # between sentences; the engine itself ends at the last sound
-_LONG_TEXT = 500  # characters that are rewritten off the event loop
 
 # In the engine's phonemes: the letter A, which it reads as the article, and Indian words that an American English
 # voice would not guess.
@@ -81,13 +79,13 @@ class EspeakTTSService(TTSService):
             push_text_frames=False,  # the words' own times decide what is remembered
         )
         self._made_s: dict[str, float] = {}  # seconds of audio made so far, by context
-        if str(store.language).lower().startswith("en"):
-            self.add_text_transformer(_speakable)
+        self.add_text_transformer(speakable.transform(str(store.language)))
 
     def can_generate_metrics(self) -> bool:
         """Latency and usage are reported."""
         return True
 
+    @traced_tts
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Speak one sentence: audio as it is made, and the time each word ends.
 
@@ -196,12 +194,6 @@ def voice_for(language: str) -> str:
             return voice
     logger.warning("espeak-ng has no voice for language {}; using {}", language, espeak.DEFAULT_VOICE)
     return espeak.DEFAULT_VOICE
-
-
-async def _speakable(text: str, text_type: str) -> str:  # noqa: ARG001 - the signature of a text transform
-    """Text in spoken form; empty when nothing in it can be said."""
-    spoken = await asyncio.to_thread(normalise, text) if len(text) > _LONG_TEXT else normalise(text)
-    return spoken if any(char.isalnum() for char in spoken) else ""
 
 
 def _within_limits(delta: SettingsT) -> SettingsT:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest_asyncio
@@ -14,9 +15,9 @@ AUDIO = Path(__file__).resolve().parents[1] / "audio"
 Dial = Callable[..., Awaitable[Caller]]
 
 
-@pytest_asyncio.fixture
-async def dial() -> AsyncIterator[Dial]:
-    """Callers with a token and a counted use, connected; they hang up at the end of the test."""
+@asynccontextmanager
+async def dialling() -> AsyncIterator[Dial]:
+    """Callers with a token and a counted use, connected; they hang up in the end."""
     callers: list[Caller] = []
 
     async def dial(server: Server, *, token: str | None = None, connect: bool = True) -> Caller:
@@ -31,6 +32,13 @@ async def dial() -> AsyncIterator[Dial]:
 
     yield dial
     await asyncio.gather(*(caller.hang_up() for caller in callers))
+
+
+@pytest_asyncio.fixture
+async def dial() -> AsyncIterator[Dial]:
+    """Callers who hang up at the end of the test."""
+    async with dialling() as dial:
+        yield dial
 
 
 async def until(check: Callable[[], object], *, timeout_s: float, every_s: float = 0.1) -> None:

@@ -121,11 +121,9 @@ async def test_a_crash_before_the_agents_first_word_costs_no_use(
         server.kill()
 
 
-async def test_a_model_that_gives_out_for_good_is_our_fault_and_its_tokens_are_on_record(
-    data_dir: Path, dial: Dial
-) -> None:
+async def test_when_a_model_gives_out_the_next_one_answers_and_both_are_on_record(data_dir: Path, dial: Dial) -> None:
     def answer(body: dict[str, Any]) -> Turn:
-        fails = body["messages"][-1]["content"] == "And now?"
+        fails = str(body["messages"][-1]["content"]).startswith("And now?")
         return Fails(400, "this model has been retired") if fails else Says(["All right. ", "What else?"])
 
     async with OpenAIChat(answer=answer) as model:
@@ -138,13 +136,16 @@ async def test_a_model_that_gives_out_for_good_is_our_fault_and_its_tokens_are_o
             caller.type("Hello")
             await caller.message("bot-started-speaking", timeout_s=20)
             await caller.message("bot-stopped-speaking", timeout_s=30)
-            caller.type("And now?")
-            assert await end_reason(server, caller, timeout_s=30) == "failed"
-            tokens = (
-                "SELECT provider, model, input_tokens, output_tokens, cost_micros FROM call_usage WHERE kind = 'llm'"
-            )
-            assert server.rows(tokens) == [("ollama", "test-model", 20, 7, 0)]
-            assert server.rows("SELECT returned_at FROM accesses") == [(None,)], "it had been of use"
+            caller.type("And now? What is my balance?")
+            await until(lambda: any("ten thousand" in line.text.lower() for line in caller.transcript), timeout_s=30)
+            await caller.hang_up()
+            assert await end_reason(server, caller, timeout_s=30) == "hung_up"
+            tokens = "SELECT provider, model, input_tokens, output_tokens FROM call_usage WHERE kind = 'llm'"
+            used = {(provider, model): tokens for provider, model, *tokens in server.rows(tokens)}
+            assert used["ollama", "test-model"] == [20, 7]
+            assert used["offline", "phrases"] == [0, 0]
+            took_over = server.rows("SELECT name, outcome FROM call_events WHERE kind = 'vendor'")
+            assert took_over[0] == ("llm: ollama → offline", "failed")
         finally:
             await asyncio.to_thread(server.kill)
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from api import call_logs
 from api.call_logs import MAX_EXPORTED, Filter, export_calls
 from calls import answers, costs, events, log, transcript
-from calls.answers import Timing
+from calls.answers import CallerSide, Timing
 from calls.costs import Usage
 from calls.events import Event
 from calls.log import CallRecord, CallState
@@ -29,6 +29,7 @@ from identity.users import UserRole
 from tests.integration.operators import Shared, client, get
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ONLY_RTT = CallerSide(rtt_ms=31)
 
 
 @pytest.fixture
@@ -147,8 +148,23 @@ async def test_a_call_is_shown_in_all_detail(database: Database, http: httpx.Asy
             *(Timing(NOW + timedelta(seconds=n), {"llm": n * 100, "other": 7}) for n in (3, 9, 5)),
         ]
         await answers.append(db, call_id=hers, timings=timings)
+        heard = {timings[0].at: CallerSide(rtt_ms=31, jitter_buffer_ms=60, playout_ms=80), timings[1].at: ONLY_RTT}
+        await answers.add_caller_side(db, call_id=hers, sides=heard)
         await events.append(db, call_id=hers, events=[Event(NOW, "tool", "get_balance", 21, "refused")])
-        used = [Usage("llm", "dear", "big", input_tokens=9, cached_tokens=3, output_tokens=4, cost_micros=4_321)]
+        await answers.charge(db, call_id=hers, costs={timings[1].at: 1_234})
+        used = [
+            Usage(
+                "llm",
+                "dear",
+                "big",
+                input_tokens=9,
+                cached_tokens=3,
+                cache_write_tokens=2,
+                output_tokens=4,
+                estimated_answers=1,
+                cost_micros=4_321,
+            )
+        ]
         await costs.record(db, call_id=hers, usages=[*used, Usage("stt", "near", audio_ms=5_120, cost_micros=9)])
         await log.rate(db, call_id=hers, subject=ada.id, rating=4, comment="Quick")
     told = await get(http, f"/call-logs/{hers}")
@@ -159,7 +175,7 @@ async def test_a_call_is_shown_in_all_detail(database: Database, http: httpx.Asy
     assert listed["agent_name"] == "Bank"
     assert (listed["seconds"], listed["turns"], listed["rating"]) == (10.0, 2, 4)
     assert listed["answer_p50_ms"] == pytest.approx(507, rel=0.03)
-    assert listed["cost_usd"] == 0.00433
+    assert (listed["cost_usd"], listed["unpriced"], listed["estimated"]) == (0.00433, False, True)
     assert listed["providers"] == {"stt": "a", "llm": "b", "tts": "c"}
     assert (listed["outcome"], listed["state"], listed["end_reason"]) == ("completed", "closed", "hung_up")
     assert told["rating_comment"] == "Quick"
@@ -175,6 +191,12 @@ async def test_a_call_is_shown_in_all_detail(database: Database, http: httpx.Asy
         (3, False, 507),
     ]
     assert all(sum(each["stages"].values()) == each["total_ms"] for each in told["answers"])
+    assert [each["caller_side"] for each in told["answers"]] == [
+        {"rtt_ms": 31, "jitter_buffer_ms": 60, "playout_ms": 80, "extra_ms": 96},
+        {"rtt_ms": 31, "jitter_buffer_ms": None, "playout_ms": None, "extra_ms": None},
+        None,
+        None,
+    ]
     assert [(each["name"], each["took_ms"], each["outcome"]) for each in told["events"]] == [
         ("get_balance", 21, "refused")
     ]
@@ -183,10 +205,18 @@ async def test_a_call_is_shown_in_all_detail(database: Database, http: httpx.Asy
         ("llm", 0.0, 0.004321),
     ]
 
+    assert [each["cost_usd"] for each in told["answers"]] == [None, 0.001234, None, None]
+    assert [(each["cache_write_tokens"], each["estimated_answers"]) for each in told["usage"]] == [(0, 0), (2, 1)]
+
     bare = await call(database, 1, otp_id=fair, subject=fair, reason=None)
     told = await get(http, f"/call-logs/{bare}")
     assert (told["otp_label"], told["user_id"], told["user_name"]) == ("Fair", None, None)
     assert (told["ended_at"], told["seconds"], told["answer_p50_ms"], told["cost_usd"]) == (None, None, None, 0)
+    async with database.transaction() as db:
+        await costs.record(db, call_id=bare, usages=[Usage("tts", "new", characters=9, cost_micros=None)])
+    told = await get(http, f"/call-logs/{bare}")
+    assert (told["cost_usd"], told["unpriced"], told["estimated"]) == (0, True, False)
+    assert [each["cost_usd"] for each in told["usage"]] == [None]
     for call_id in ("call_nothing", "otp_1"):
         assert (await http.get(f"/call-logs/{call_id}")).status_code == 404
     assert (await http.get("/call-logs/%00")).status_code == 422

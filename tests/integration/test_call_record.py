@@ -17,8 +17,8 @@ from agent.call import Call, Parts
 from agent.scribe import MAX_WAITING, Scribe
 from api import traffic
 from calls import answers, costs, events, log, transcript, usage
-from calls.answers import Answer, Timing, bucket_of
-from calls.costs import CallUsage, Usage
+from calls.answers import Answer, CallerSide, Timing, bucket_of
+from calls.costs import CallUsage, Cost, Usage
 from calls.events import CallEvent, Event
 from calls.log import CallRecord
 from calls.transcript import Turn, TurnRow
@@ -42,7 +42,17 @@ GREETING = Timing(NOW, {"tts": 90, "output": 10}, greeting=True)
 ANSWER = Timing(NOW + timedelta(seconds=5), {"endpointing": 200, "llm": 310, "tts": 80, "other": 7})
 TOOL = Event(NOW + timedelta(seconds=5), "tool", "get_balance", 21, "ok")
 STT = Usage("stt", "offline", "sphinx", audio_ms=5_120)
-LLM = Usage("llm", "dear", "big", input_tokens=900, cached_tokens=300, output_tokens=44, cost_micros=4_321)
+LLM = Usage(
+    "llm",
+    "dear",
+    "big",
+    input_tokens=900,
+    cached_tokens=300,
+    cache_write_tokens=100,
+    output_tokens=44,
+    estimated_answers=2,
+    cost_micros=4_321,
+)
 TTS = Usage("tts", "offline", None, characters=120)
 
 
@@ -73,6 +83,21 @@ async def test_answers_come_back_in_order_with_their_stages(database: Database) 
     assert second.bucket == bucket_of(597)
 
 
+async def test_what_the_callers_page_measured_joins_its_answer(database: Database) -> None:
+    side = CallerSide(rtt_ms=40, jitter_buffer_ms=55, playout_ms=90)
+    moment = NOW + timedelta(microseconds=123_457)
+    for call_id in ("call_1", "call_2"):
+        await open_call(database, call_id)
+        async with database.transaction() as db:
+            await answers.append(db, call_id=call_id, timings=[GREETING, replace(ANSWER, at=moment)])
+    async with database.transaction() as db:
+        await answers.add_caller_side(db, call_id="call_1", sides={moment: side, NOW + timedelta(days=1): side})
+        await answers.add_caller_side(db, call_id="call_2", sides={NOW: CallerSide(rtt_ms=7)})
+    async with database.reading() as db:
+        assert [row.caller_side for row in await answers.of_call(db, "call_1")] == [None, side]
+        assert [row.caller_side for row in await answers.of_call(db, "call_2")] == [CallerSide(rtt_ms=7), None]
+
+
 async def test_events_come_back_in_order(database: Database) -> None:
     await open_call(database)
     refused = replace(TOOL, name="send_money", outcome="refused")
@@ -98,7 +123,23 @@ async def test_usage_is_replaced_and_the_same_again_changes_nothing(database: Da
     assert (stt.kind, stt.provider, stt.audio_ms) == ("stt", "offline", 9_000_000_000)
     assert stt.model == ("sphinx  2" + "x" * 200)[:120]
     assert (llm.input_tokens, llm.cached_tokens, llm.output_tokens, llm.cost_micros) == (900, 300, 44, 4_321)
+    assert (llm.cache_write_tokens, llm.estimated_answers) == (100, 2)
     assert (tts.kind, tts.model, tts.characters) == ("tts", None, 120)
+
+
+async def test_what_has_no_known_price_is_told_from_what_costs_nothing(database: Database) -> None:
+    unknown = replace(TTS, cost_micros=None)
+    for call_id, usages in {"call_1": [STT, LLM], "call_2": [LLM, unknown], "call_3": [unknown]}.items():
+        await open_call(database, call_id)
+        async with database.transaction() as db:
+            await costs.record(db, call_id=call_id, usages=usages)
+    async with database.reading() as db:
+        assert [row.cost_micros for row in await costs.of_call(db, "call_2")] == [4_321, None]
+        assert await costs.totals(db, ["call_1", "call_2", "call_3", "call_4"]) == {
+            "call_1": Cost(4_321, estimated=2),
+            "call_2": Cost(4_321, unpriced=1, estimated=2),
+            "call_3": Cost(0, unpriced=1),
+        }
 
 
 async def test_what_a_call_left_goes_with_it(database: Database) -> None:
@@ -154,6 +195,42 @@ async def test_a_scribe_writes_all_there_is_in_order_and_the_newest_totals(datab
         {"stt": 2_000, "tts": 120},
     )
     assert scribe.dropped == 0
+
+
+async def test_what_a_page_measured_finds_its_answer_written_or_not(database: Database) -> None:
+    side = CallerSide(rtt_ms=40, playout_ms=90)
+    await open_call(database)
+    scribe = Scribe(database, call_id="call_1")
+    scribe.answered(GREETING)
+    async with asyncio.timeout(4):
+        while not (await kept(database))[1]:
+            await asyncio.sleep(0.05)
+    scribe.heard(GREETING.at, side)  # which is in the database
+    scribe.answered(ANSWER)
+    scribe.heard(ANSWER.at, side)
+    await scribe.close()
+    async with database.reading() as db:
+        assert [row.caller_side for row in await answers.of_call(db, "call_1")] == [side, side]
+
+
+async def test_what_answers_cost_is_known_later_than_the_answers(database: Database) -> None:
+    await open_call(database)
+    scribe = Scribe(database, call_id="call_1")
+    scribe.answered(GREETING)
+    scribe.charged(GREETING.at, 5)
+    scribe.charged(GREETING.at, 7)
+    scribe.charged(NOW - timedelta(seconds=1), 1_000)  # there is no such answer
+    async with asyncio.timeout(5):
+        while (await kept(database))[1] != [100]:
+            await asyncio.sleep(0.05)
+    scribe.charged(GREETING.at, 9)
+    for at in (ANSWER.at, ANSWER.at + timedelta(microseconds=1)):
+        scribe.answered(replace(ANSWER, at=at))
+    scribe.charged(ANSWER.at, None)
+    scribe.charged(ANSWER.at + timedelta(microseconds=1), 40)
+    await scribe.close()
+    async with database.reading() as db:
+        assert [row.cost_micros for row in await answers.of_call(db, "call_1")] == [9, None, 40]
 
 
 async def test_a_crash_takes_two_seconds_at_most(database: Database) -> None:

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import math
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ REASONS = ("hung_up", "agent_ended", "silence", "vanished", *FAILED)
 ZONES_S = (0, 19_800, -12_600, 20_700)
 """UTC, +5:30, -3:30, +5:45."""
 
-COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros")
+COUNTS = ("accesses", "calls", "connected", "failed", "refused", "seconds", "cost_micros", "unpriced")
 BUCKETS_S = (900, 3600, 7200, 86_400)
 
 
@@ -63,6 +63,7 @@ class Call:
     ended: datetime | None = None
     reason: str | None = None
     cost_micros: int = 0
+    unpriced: int = 0
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Model:
                 facts.sums["connected"] += call.connected is not None
                 facts.sums["failed"] += call.reason in FAILED
                 facts.sums["cost_micros"] += call.cost_micros
+                facts.sums["unpriced"] += call.unpriced
                 if call.connected and call.ended:
                     facts.sums["seconds"] += int(call.ended.timestamp()) - int(call.connected.timestamp())
         for agent, moment, count in self.refusals:
@@ -271,9 +273,12 @@ class Office:
     def _spend(self, call: Call) -> Act:
         async def write(_now: datetime) -> None:
             call.cost_micros += self.random.randint(1, 10**7)
-            usage = Usage("llm", "dear", cost_micros=call.cost_micros)
+            usages = [Usage("llm", "dear", cost_micros=call.cost_micros)]
+            if call.cost_micros % 10 == 0:
+                call.unpriced = 1
+                usages.append(Usage("tts", "dear", cost_micros=None))
             async with self.db.transaction() as db:
-                await costs.record(db, call_id=call.id, usages=[usage])
+                await costs.record(db, call_id=call.id, usages=usages)
 
         return write
 
@@ -323,8 +328,24 @@ class Office:
         assert {agent: each["accesses"] for agent, each in later.items() if each["accesses"]} == {
             agent: count for agent, moments in came.items() if (count := sum(at >= floor(since) for at in moments))
         }
+        await self._ask_cost(None, totals)
+        await self._ask_cost(since, later)
         going_on = [call.agent for call in self.model.calls.values() if call.ended is None]
         assert live == {agent: going_on.count(agent) for agent in set(going_on)}
+
+    async def _ask_cost(self, since: datetime | None, told: Mapping[str, Numbers]) -> None:
+        cost: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for call in self.model.calls.values():
+            if since is None or call.started >= floor(since):
+                cost[call.agent] += Counter(cost_micros=call.cost_micros, unpriced=call.unpriced)
+        for agent in {*cost, *told}:
+            known = told.get(agent, Numbers())
+            assert {name: known[name] for name in ("cost_micros", "unpriced") if known[name]} == dict(cost[agent])
+        if since is not None:
+            async with self.db.reading() as db:
+                together = await traffic.cost(db, since=since)
+            expected = sum(cost.values(), Counter())
+            assert (together.micros, together.unpriced) == (expected["cost_micros"], expected["unpriced"])
 
 
 @pytest.fixture
@@ -702,6 +723,23 @@ async def test_traffic_reaches_back_as_far_as_asked_and_ends_now(
         assert begins == [floor(begin, bucket_minutes * 60, offset * 60) for begin in begins]
 
 
+async def test_what_an_agents_calls_cost_in_all_and_today(database: Database, http: httpx.AsyncClient) -> None:
+    now = utc_now()
+    async with database.transaction() as db:
+        for n, (ago, micros) in enumerate(((timedelta(days=2), 1), (timedelta(days=2), None), (timedelta(0), 10))):
+            call_id, at = f"call_{n}", now - ago
+            await log.open_call(
+                db, call_id=call_id, agent_type="banking", subject="x", role="otp", channel="webrtc", at=at
+            )
+            await costs.record(db, call_id=call_id, usages=[Usage("llm", "dear", cost_micros=micros)])
+            await log.close_call(db, call_id=call_id, reason="hung_up", at=at)
+    for _ in range(2):
+        (bank,) = [each for each in await get(http, "/api/agents/traffic") if each["agent_type"] == "banking"]
+        assert bank["cost"] == {"cost_usd": 0.000011, "unpriced": True}
+        assert bank["cost_today"] == {"cost_usd": 0.00001, "unpriced": False}
+        await sum_all(database, now=now + timedelta(hours=1))
+
+
 async def test_agents_nobody_has_called_and_agents_that_are_gone_are_told(
     database: Database, http: httpx.AsyncClient
 ) -> None:
@@ -739,6 +777,9 @@ async def test_the_overview_is_that_of_the_rows(database: Database, http: httpx.
             assert sum(agent[name] for agent in told["agents"]) == totals[name]
         assert totals["minutes"] == round(facts.sums["seconds"] / 60, 2)
         assert totals["cost_usd"] == facts.sums["cost_micros"] / 1_000_000
+        assert totals["unpriced"] is (facts.sums["unpriced"] > 0)
+        assert any(bucket["unpriced"] for bucket in told["buckets"]) is totals["unpriced"]
+        assert any(agent["unpriced"] for agent in told["agents"]) is totals["unpriced"]
         assert totals["answered_share"] == facts.sums["connected"] / facts.sums["calls"]
         assert (totals["ratings"], totals["rating_mean"]) == (2, 3.5)
         assert {stage["key"]: stage["mean_ms"] for stage in told["stages"]} == {
@@ -777,7 +818,7 @@ async def test_calls_minutes_vendors_and_cost_per_caller_and_agent(database: Dat
             await log.open_call(db, **opened, role="otp", channel="webrtc")
             await log.connected(db, call_id=f"call_{n}", at=at)
             spent = [
-                Usage("stt", "dear", audio_ms=1_500),
+                Usage("stt", "dear", audio_ms=1_500, cost_micros=None if code is expo else 0),
                 Usage("llm", "dear", input_tokens=900, cached_tokens=300, output_tokens=40, cost_micros=2_000),
                 Usage("tts", "dear", characters=120, cost_micros=500),
             ]
@@ -817,6 +858,8 @@ async def test_calls_minutes_vendors_and_cost_per_caller_and_agent(database: Dat
     assert (len(first["data"]), first["pagination"]["total"]) == (2, 3)
     assert {each["calls"] for each in first["data"]} == {2}, "the most calls first"
     assert {each["otp_label"] for each in first["data"]} == {"Fair"}
+    whole = (await get(http, "/analytics/usage"))["data"]
+    assert {(each["otp_id"], each["unpriced"]) for each in whole} == {(fair.id, False), (expo.id, True)}
 
 
 async def test_what_makes_no_sense_is_refused(http: httpx.AsyncClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from loguru import logger
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     ClientConnectedFrame,
@@ -52,10 +54,11 @@ from pipecat.utils.asyncio.task_manager import TaskManager
 
 from agent.observer import CallObserver, stages_of
 from agent.rtvi import GuardedRTVIProcessor
-from calls.answers import STAGES, Timing
+from calls.answers import STAGES, CallerSide, Timing
 from calls.costs import Usage
 from providers import catalog
-from providers.base import Kind, Prices
+from providers.base import Kind, Prices, Tariff
+from providers.chat_completions import EstimatedTokens
 
 START = 1_800_000_000.0
 
@@ -67,16 +70,20 @@ class Line:
         self.now = START
         self.answers: list[Timing] = []
         self.usages: dict[str, Usage] = {}
+        self.charges: dict[datetime, int | None] = {}
         self.typed: list[str] = []
+        self.heard: list[tuple[datetime, CallerSide]] = []
         self.part = {name: FrameProcessor(name=name) for name in ("stt", "llm", "tts", "out", "user")}
         self.page = GuardedRTVIProcessor()
         kinds: tuple[Kind, ...] = ("stt", "llm", "tts")
         self.observer = CallObserver(
             providers={kind: providers.get(kind, "offline") for kind in kinds},
-            voice="tts",
+            services={kind: FrameProcessor(name=kind) for kind in kinds},
             answered=self.answers.append,
             used=lambda usage: self.usages.update({usage.kind: usage}),
+            charged=lambda at, micros: self.charges.update({at: micros}),
             typed=self.typed.append,
+            heard=lambda at, side: self.heard.append((at, side)),
             time_source=lambda: self.now,
         )
 
@@ -118,6 +125,12 @@ class Line:
         await self.pushes("tts", TTSAudioRawFrame(b"\0\0", 24_000, 1))
         await self.pushes("out", BotStartedSpeakingFrame(), after_s=0.01)
         await asyncio.gather(*(task for _, task in self.observer._event_tasks))
+
+    async def spends(self, tokens: int, *, model: str = "big", estimated: bool = False) -> None:
+        """The language model has written so much, or thereabouts."""
+        kind = EstimatedTokens if estimated else LLMTokenUsage
+        used = kind(prompt_tokens=0, completion_tokens=tokens, total_tokens=tokens)
+        await self.pushes("llm", MetricsFrame(data=[LLMUsageMetricsData(processor="llm", model=model, value=used)]))
 
     async def types(self, text: str) -> None:
         await self.pushes("user", InterruptionFrame())
@@ -272,6 +285,39 @@ async def test_each_answer_belongs_to_the_last_thing_said(line: Line) -> None:
     assert [answer.total_ms for answer in line.answers] == [850] * 3
 
 
+# --- The caller's side ------------------------------------------------------------------------------------------------
+
+SIDE = CallerSide(rtt_ms=40, jitter_buffer_ms=55, playout_ms=90)
+
+
+async def test_what_the_page_measured_belongs_to_the_answer_that_sounds_and_counts_once(line: Line) -> None:
+    line.observer.hear_of(SIDE)
+    assert line.heard == [], "nobody has spoken yet"
+    await line.speaks()
+    await line.is_understood()
+    await line.thinks()
+    await line.writes()
+    await line.sounds()
+    line.observer.hear_of(SIDE)
+    line.observer.hear_of(CallerSide(rtt_ms=1))
+    assert line.heard == [(line.answers[0].at, SIDE)]
+
+
+async def test_what_the_page_measured_of_words_that_answer_nobody_is_not_kept(line: Line) -> None:
+    await line.pushes("user", ClientConnectedFrame())
+    await line.sounds()
+    line.now += 20.0
+    await line.sounds()  # "Are you still there?"
+    line.observer.hear_of(SIDE)
+    assert line.heard == [], "nor is it taken for the greeting's"
+
+
+def test_what_comes_on_top_is_half_the_way_there_and_back_and_the_playout() -> None:
+    assert SIDE.extra_ms == 110
+    assert CallerSide(rtt_ms=40).extra_ms is None
+    assert CallerSide(playout_ms=90).extra_ms is None
+
+
 # --- Stages -----------------------------------------------------------------------------------------------------------
 
 KEYS = (
@@ -305,7 +351,7 @@ def test_the_stages_sum_to_the_time_measured(
         total_secs=total_s,
         user_turn_secs=turn_s,
     )
-    stages = stages_of(breakdown, voice="tts")
+    stages = stages_of(breakdown, is_voice="tts".__eq__)
     assert tuple(stages) == STAGES
     assert min(stages.values()) >= 0
     assert abs(sum(stages.values()) - total_s * 1000) <= 1
@@ -328,19 +374,29 @@ async def test_usage_adds_up_by_vendor(line: Line) -> None:
 @pytest.fixture
 def dear() -> Any:
     module = ModuleType("dear")
-    module.PRICES = Prices(llm_input_mtok=Decimal(3), llm_cached_mtok=Decimal("0.3"), llm_output_mtok=Decimal(15))  # type: ignore[attr-defined]
+    prices = Prices(
+        llm_input_mtok=Decimal(3),
+        llm_cached_mtok=Decimal("0.3"),
+        llm_cache_write_mtok=Decimal("3.75"),
+        llm_output_mtok=Decimal(15),
+    )
+    module.PRICES = Tariff({"big": prices})  # type: ignore[attr-defined]
     catalog.add("dear", module)
     yield
     catalog.remove("dear")
 
 
-@pytest.mark.parametrize("prompt_tokens", [1_000, 100], ids=["the cached among the prompt's", "beside them"])
+@pytest.mark.parametrize("prompt_tokens", [1_000, 80], ids=["the cached among the prompt's", "beside them"])
 async def test_cached_tokens_are_counted_and_priced_once_however_a_vendor_counts(
     dear: None, prompt_tokens: int
 ) -> None:
     line = Line(llm="dear")
     tokens = LLMTokenUsage(
-        prompt_tokens=prompt_tokens, completion_tokens=50, total_tokens=1_050, cache_read_input_tokens=900
+        prompt_tokens=prompt_tokens,
+        completion_tokens=50,
+        total_tokens=1_050,
+        cache_read_input_tokens=900,
+        cache_creation_input_tokens=20,
     )
     metric = LLMUsageMetricsData(processor="llm", model="big", value=tokens)
     for _ in range(2):
@@ -351,6 +407,101 @@ async def test_cached_tokens_are_counted_and_priced_once_however_a_vendor_counts
         "big",
         input_tokens=2_000,
         cached_tokens=1_800,
+        cache_write_tokens=40,
         output_tokens=100,
-        cost_micros=2 * (100 * 3 + 270 + 50 * 15),
+        cost_micros=2 * (80 * 3 + 270 + 75 + 50 * 15),
     )
+
+
+async def test_answers_cut_off_before_they_were_counted_are_told_from_others(dear: None) -> None:
+    line = Line(llm="dear")
+    for estimated in (False, True, True):
+        await line.spends(100, estimated=estimated)
+    used = line.usages["llm"]
+    assert (used.output_tokens, used.estimated_answers, used.cost_micros) == (300, 2, 4_500)
+
+
+async def test_what_has_no_price_is_unknown_and_not_for_nothing(dear: None) -> None:
+    told: list[str] = []
+    sink = logger.add(told.append, level="WARNING", filter=lambda record: "price" in record["message"])
+    for _ in range(2):
+        line = Line(llm="dear")
+        for _ in range(2):
+            await line.spends(100, model="not on the list")
+        assert line.usages["llm"].cost_micros is None
+        assert line.observer.spent_micros == 0
+    logger.remove(sink)
+    (warning,) = told
+    assert "dear" in warning and "not on the list" in warning
+
+
+@pytest_asyncio.fixture
+async def dear_line(dear: None) -> AsyncIterator[Line]:
+    line = Line(llm="dear")
+    await line.observer.setup(TaskManager())
+    yield line
+    await line.observer.cleanup()
+
+
+def costs(line: Line) -> list[int | None]:
+    """What each answer cost, in the tokens it took."""
+    charged = [line.charges[answer.at] for answer in line.answers]
+    return [micros if micros is None else micros // 15 for micros in charged]
+
+
+async def test_an_answer_costs_what_is_used_until_the_next_turn_is_understood(dear_line: Line) -> None:
+    line = dear_line
+    await line.pushes("user", ClientConnectedFrame())
+    await line.spends(1)
+    await line.sounds()
+    for tokens in (10, 100):
+        await line.speaks()
+        await line.is_understood()
+        await line.thinks()
+        await line.spends(tokens)  # before its first sound
+        await line.sounds()
+        await line.spends(2 * tokens)  # behind it
+        await line.speaks()
+        await line.spends(4 * tokens, estimated=True)  # cut off by the next turn, and counted only then
+    assert costs(line) == [1, 70, 700]
+    assert line.observer.spent_micros == 771 * 15
+
+
+async def test_a_turn_that_was_never_answered_counts_to_the_next_answer(dear_line: Line) -> None:
+    line = dear_line
+    await line.pushes("user", ClientConnectedFrame())
+    await line.sounds()
+    for tokens in (10, 20):
+        await line.speaks()
+        await line.is_understood()
+        await line.spends(tokens)
+    await line.sounds()
+    assert costs(line) == [0, 30]
+
+
+async def test_what_typed_turns_cost_belongs_to_no_answer(dear_line: Line) -> None:
+    line = dear_line
+    await line.pushes("user", ClientConnectedFrame())
+    await line.spends(1)
+    await line.sounds()
+    await line.types("What's my balance?")
+    await line.spends(10)
+    await line.sounds()
+    await line.speaks()
+    await line.is_understood()
+    await line.spends(100)
+    await line.sounds()
+    assert costs(line) == [1, 100]
+    assert line.observer.spent_micros == 111 * 15
+
+
+async def test_only_answers_with_something_unpriced_in_them_have_no_cost(dear_line: Line) -> None:
+    line = dear_line
+    await line.pushes("user", ClientConnectedFrame())
+    await line.sounds()
+    for model in ("big", "another one not on the list"):
+        await line.speaks()
+        await line.is_understood()
+        await line.spends(10, model=model)
+        await line.sounds()
+    assert costs(line) == [0, 10, None]

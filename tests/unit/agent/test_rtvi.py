@@ -39,7 +39,15 @@ from pipecat.services.settings import LLMSettings
 from pipecat.workers.runner import WorkerRunner
 
 from agent import rtvi
-from agent.rtvi import MAX_TEXT_CHARS, TEXT_BURST, GuardedRTVIProcessor, observer_params, plain_text
+from agent.rtvi import (
+    HEARD,
+    MAX_TEXT_CHARS,
+    TEXT_BURST,
+    GuardedRTVIProcessor,
+    HeardData,
+    observer_params,
+    plain_text,
+)
 from core.errors import Conflict
 
 SOON_S = 10.0
@@ -263,7 +271,7 @@ async def test_pipecat_alone_takes_it(name: str) -> None:
 
 
 async def test_a_declared_application_message_is_passed_on() -> None:
-    processor = GuardedRTVIProcessor(client_messages={"language"})
+    processor = GuardedRTVIProcessor(client_messages={"language": None})
     heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     @processor.event_handler("on_client_message")
@@ -273,6 +281,41 @@ async def test_a_declared_application_message_is_passed_on() -> None:
     async with room(processor) as here:
         await here.say("client-message", {"t": "language", "d": {"to": "hi"}})
         assert await asyncio.wait_for(heard.get(), SOON_S) == ("language", {"to": "hi"})
+
+
+NOT_HEARD: dict[str, Any] = {
+    "nothing": None,
+    "no object": [12],
+    "nothing told": {},
+    "only what is not known": {"rtt_ms": None},
+    "a fraction": {"rtt_ms": 1.5},
+    "a text": {"rtt_ms": "12"},
+    "yes": {"rtt_ms": True},
+    "less than nothing": {"playout_ms": -1},
+    "more than a minute": {"playout_ms": 60_001},
+    "more than was asked for": {"playout_ms": 1, "name": "Ravi"},
+}
+
+
+@pytest.mark.parametrize("name", NOT_HEARD)
+async def test_what_a_page_has_heard_is_told_in_whole_milliseconds_or_not_at_all(name: str) -> None:
+    processor = GuardedRTVIProcessor(client_messages={HEARD: HeardData})
+    async with room(processor) as here:
+        before = rtvi.refused["invalid_message"]
+        await here.say("client-message", {"t": HEARD, "d": NOT_HEARD[name]})
+        assert (await here.told("error-response"))["data"]["code"] == "invalid_message"
+        assert rtvi.refused["invalid_message"] == before + 1
+        assert here.passed((RTVIClientMessageFrame,)) == []
+
+
+@pytest.mark.parametrize("told", [{"rtt_ms": 0}, {"rtt_ms": 60_000, "jitter_buffer_ms": 7, "playout_ms": None}])
+async def test_what_a_page_has_heard_is_passed_on(told: dict[str, Any]) -> None:
+    async with room(GuardedRTVIProcessor(client_messages={HEARD: HeardData})) as here:
+        await here.say("client-message", {"t": HEARD, "d": told})
+        await here.settled()
+        (frame,) = here.passed((RTVIClientMessageFrame,))
+        assert isinstance(frame, RTVIClientMessageFrame)
+        assert frame.data == told
 
 
 async def test_a_page_can_hang_up() -> None:
@@ -322,7 +365,7 @@ async def test_a_malformed_message_is_refused_without_repeating_it(name: str, lo
 
 
 async def test_a_large_message_is_refused() -> None:
-    async with room(GuardedRTVIProcessor(client_messages={"note"})) as here:
+    async with room(GuardedRTVIProcessor(client_messages={"note": None})) as here:
         await here.say("client-message", {"t": "note", "d": "x" * 20_000})
         assert (await here.told("error-response"))["data"]["code"] == "message_too_large"
 
@@ -406,7 +449,7 @@ async def test_messages_that_come_too_fast_are_dropped_without_an_answer() -> No
 
 async def test_messages_do_not_pile_up_behind_a_slow_one() -> None:
     """Handling a typed turn waits for the pipeline to drain; meanwhile a bounded number waits."""
-    processor = GuardedRTVIProcessor(client_messages={"slow"}, clock=Clock())
+    processor = GuardedRTVIProcessor(client_messages={"slow": None}, clock=Clock())
     go_on = asyncio.Event()
     first = asyncio.Event()
 
@@ -489,7 +532,7 @@ async def test_an_error_made_for_people_is_told() -> None:
 
 
 async def test_an_exception_while_handling_a_message_is_not_repeated(log: list[str]) -> None:
-    processor = GuardedRTVIProcessor(client_messages={"note"})
+    processor = GuardedRTVIProcessor(client_messages={"note": None})
 
     async with room(processor) as here:
         push = processor.push_frame

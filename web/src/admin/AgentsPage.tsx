@@ -7,7 +7,7 @@ import { counted } from "../components/format";
 import { AdminPage } from "./AdminPage";
 import { agentConfigQuery, trafficQuery } from "./api";
 import { Facts } from "./Facts";
-import { number } from "./figures";
+import { number, spent } from "./figures";
 import { Listed, NothingHere } from "./Listed";
 import { State } from "./State";
 import type { AgentConfig, Traffic } from "./types";
@@ -75,6 +75,8 @@ function AgentCard({ agent, config, traffic }: AgentCardProps) {
             ["Live now", traffic && number(traffic.live)],
             ["Uses today", traffic && number(traffic.today)],
             ["Uses in all", traffic && number(traffic.total)],
+            ["Cost today", traffic && spent(traffic.cost_today)],
+            ["Cost in all", traffic && spent(traffic.cost)],
             ["Last used", traffic && (traffic.last_access ? <When at={traffic.last_access} stop /> : "Never")],
           ]}
         />

@@ -1,9 +1,18 @@
 import { expect, test } from "vitest";
 
-import { change, minutes, percent, span, usd } from "./figures";
+import { change, minutes, ofBudget, percent, span, spent, usd } from "./figures";
 
 test("dollars are told to the cent, small ones finer", () => {
   expect([0, 0.0421, 0.06, 1.5, 1234.567].map(usd)).toEqual(["$0.00", "$0.0421", "$0.0600", "$1.50", "$1,234.57"]);
+});
+
+test("what was spent is told as surely as it is known", () => {
+  const cost = { cost_usd: 1.5, unpriced: false };
+  const told = [cost, { ...cost, estimated: true }, { ...cost, unpriced: true, estimated: true }].map(spent);
+  expect(told).toEqual(["$1.50", "about $1.50", "at least $1.50"]);
+  expect(spent({ cost_usd: 0, unpriced: true })).toBe("price unknown");
+  expect(ofBudget(cost, 5)).toBe("$1.50 of $5.00 spent");
+  expect(ofBudget({ cost_usd: 0, unpriced: true }, 5)).toBe("at least $0.00 of $5.00 spent");
 });
 
 test("times are milliseconds up to a second", () => {

@@ -11,6 +11,25 @@ export function usd(dollars: number): string {
   }).format(dollars);
 }
 
+interface Cost {
+  cost_usd: number;
+  /** Something was used whose price is not known. */
+  unpriced: boolean;
+  /** Some of what was used is estimated. */
+  estimated?: boolean;
+}
+
+/** What was spent, and how sure that is: "$0.0123", "about $0.0123", "at least $0.0123", "price unknown". */
+export function spent({ cost_usd, unpriced, estimated = false }: Cost): string {
+  if (!unpriced) return estimated ? `about ${usd(cost_usd)}` : usd(cost_usd);
+  return cost_usd > 0 ? `at least ${usd(cost_usd)}` : "price unknown";
+}
+
+/** "$3.20 of $100.00 spent", with "at least" where something's price is not known. */
+export function ofBudget({ cost_usd, unpriced }: Cost, budget: number): string {
+  return `${unpriced ? "at least " : ""}${usd(cost_usd)} of ${usd(budget)} spent`;
+}
+
 /** "840 ms", "1.24 s". */
 export function span(ms: number): string {
   return ms < 1000 ? `${number(Math.round(ms))}\u00a0ms` : `${number(ms / 1000, 2)}\u00a0s`;

@@ -55,6 +55,7 @@ export const code: Code = {
   disabled: false,
   state: "active",
   last_used_at: null,
+  budget_usd: null,
 };
 
 export const call: Call = {
@@ -79,6 +80,8 @@ export const call: Call = {
   turns: 2,
   answer_p50_ms: 800,
   cost_usd: 0.0123,
+  unpriced: false,
+  estimated: false,
   rating: 4,
   providers: { stt: "deepgram", llm: "anthropic", tts: "cartesia" },
 };
@@ -91,6 +94,7 @@ export const numbers: Numbers = {
   refused: 0,
   minutes: 0,
   cost_usd: 0,
+  unpriced: false,
   turns: 0,
   answer_p50_ms: null,
   answer_p95_ms: null,

@@ -69,4 +69,5 @@ export interface Live {
   lag_ms: number;
   calls: LiveCall[];
   today: Numbers;
+  budget_usd: number | null;
 }

@@ -7,6 +7,7 @@ const ENDS: Record<string, string> = {
   agent_ended: "The agent said goodbye",
   silence: "Nobody spoke for a while",
   too_long: "It reached the longest length",
+  over_budget: "It had cost as much as it may",
   withdrawn: "The code or log-in was withdrawn",
   drained: "The server was being restarted",
   server_stopped: "The server was stopped",
@@ -50,6 +51,9 @@ export const STAGE_WORDS: Record<Stage, string> = {
   output: "Sending",
   other: "Other",
 };
+
+/** What comes on top of the stages, by the caller's own measure. */
+export const EAR = "To the caller’s ear";
 
 export const stageInWords = (key: string): string | undefined => (STAGE_WORDS as Record<string, string>)[key];
 

@@ -1608,6 +1608,11 @@ export interface components {
             end_reason: string | null;
             /** Ended At */
             ended_at: string | null;
+            /**
+             * Estimated
+             * @description The tokens of answers that were cut off are estimated: the cost is about so much
+             */
+            estimated: boolean;
             /** Id */
             id: string;
             /** Otp Id */
@@ -1623,6 +1628,11 @@ export interface components {
             seconds: number | null;
             /** Started At */
             started_at: string | null;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
             /** User Id */
             user_id: string | null;
             /** User Name */
@@ -1851,6 +1861,11 @@ export interface components {
              * @description Answers whose time was measured
              */
             turns: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
         };
         /**
          * AgentOut
@@ -1903,6 +1918,13 @@ export interface components {
              * @description When the caller fell silent
              */
             at: string;
+            /** @description Null where the page has not told */
+            caller_side: components["schemas"]["CallerSideOut"] | null;
+            /**
+             * Cost Usd
+             * @description What was used from when its turn was understood until the next one was; null if that is not known
+             */
+            cost_usd: number | null;
             /** Greeting */
             greeting: boolean;
             /** Seq */
@@ -2091,6 +2113,11 @@ export interface components {
              * @description Answers whose time was measured
              */
             turns: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
         };
         /**
          * BucketOut
@@ -2119,6 +2146,11 @@ export interface components {
              * @description Callers turned away because no call could be taken just then
              */
             refused: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
         };
         /**
          * CallDetailOut
@@ -2148,6 +2180,11 @@ export interface components {
             end_reason: string | null;
             /** Ended At */
             ended_at: string | null;
+            /**
+             * Estimated
+             * @description The tokens of answers that were cut off are estimated: the cost is about so much
+             */
+            estimated: boolean;
             /** Events */
             events: components["schemas"]["EventOut"][];
             /** Id */
@@ -2190,6 +2227,11 @@ export interface components {
             turns: number;
             /** Turns Said */
             turns_said: components["schemas"]["TurnOut"][];
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
             /** Usage */
             usage: components["schemas"]["VendorUsageOut"][];
             /** User Id */
@@ -2223,6 +2265,11 @@ export interface components {
             end_reason: string | null;
             /** Ended At */
             ended_at: string | null;
+            /**
+             * Estimated
+             * @description The tokens of answers that were cut off are estimated: the cost is about so much
+             */
+            estimated: boolean;
             /** Id */
             id: string;
             /**
@@ -2259,6 +2306,11 @@ export interface components {
             state: components["schemas"]["CallState"];
             /** Turns */
             turns: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
             /** User Id */
             user_id: string | null;
             /** User Name */
@@ -2270,6 +2322,32 @@ export interface components {
          * @enum {string}
          */
         CallState: "open" | "closed";
+        /**
+         * CallerSideOut
+         * @description What the caller's page measured of an answer, in milliseconds; null is what it could not tell.
+         */
+        CallerSideOut: {
+            /**
+             * Extra Ms
+             * @description To the caller's ear, on top of total_ms: half the round trip and the playout
+             */
+            extra_ms: number | null;
+            /**
+             * Jitter Buffer Ms
+             * @description In the browser's jitter buffer, on average; part of playout_ms
+             */
+            jitter_buffer_ms: number | null;
+            /**
+             * Playout Ms
+             * @description From the server's message that the agent speaks to audible sound
+             */
+            playout_ms: number | null;
+            /**
+             * Rtt Ms
+             * @description There and back through the network
+             */
+            rtt_ms: number | null;
+        };
         /**
          * CandidateIn
          * @description One trickled ICE candidate; an empty one ends a section's list.
@@ -2353,6 +2431,19 @@ export interface components {
              * @description The draft's `link`: proves that what is agreed to is what was shown
              */
             link?: string | null;
+        };
+        /**
+         * CostOut
+         * @description What calls cost.
+         */
+        CostOut: {
+            /** Cost Usd */
+            cost_usd: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
         };
         /**
          * EnrolmentIn
@@ -2484,8 +2575,18 @@ export interface components {
              * @default parley
              */
             service: string;
-            /** Status */
+            /**
+             * Status
+             * @description `healthy`, `degraded` while some vendor is left alone, or `unhealthy`
+             */
             status: string;
+            /**
+             * Vendors
+             * @description Each vendor that can be asked, by kind and name: `ok`, or its trouble
+             */
+            vendors: {
+                [key: string]: string;
+            };
         };
         /**
          * IceConfigOut
@@ -2815,6 +2916,11 @@ export interface components {
              * @description Answers whose time was measured
              */
             turns: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
         };
         /**
          * OfferIn
@@ -2903,6 +3009,11 @@ export interface components {
          * @description A code.
          */
         OtpOut: {
+            /**
+             * Budget Usd
+             * @description What all its calls together may cost (MAX_CODE_USD); null: anything
+             */
+            budget_usd: number | null;
             /**
              * Code
              * @description Shown when it is made; later only where OTP_REVEAL keeps a sealed copy
@@ -3635,6 +3746,10 @@ export interface components {
              * @description Oldest first, also those in which nothing happened
              */
             buckets: components["schemas"]["BucketOut"][];
+            /** @description Of all its calls since the beginning */
+            cost: components["schemas"]["CostOut"];
+            /** @description Of those since midnight */
+            cost_today: components["schemas"]["CostOut"];
             /** Last Access */
             last_access: string | null;
             /**
@@ -3825,6 +3940,11 @@ export interface components {
             otp_label: string | null;
             /** Output Tokens */
             output_tokens: number;
+            /**
+             * Unpriced
+             * @description Something was used whose price is not known: the cost is a lower bound
+             */
+            unpriced: boolean;
             /** User Id */
             user_id: string | null;
             /** User Name */
@@ -3837,12 +3957,22 @@ export interface components {
         VendorUsageOut: {
             /** Audio Seconds */
             audio_seconds: number;
+            /** Cache Write Tokens */
+            cache_write_tokens: number;
             /** Cached Tokens */
             cached_tokens: number;
             /** Characters */
             characters: number;
-            /** Cost Usd */
-            cost_usd: number;
+            /**
+             * Cost Usd
+             * @description Null: no price is known
+             */
+            cost_usd: number | null;
+            /**
+             * Estimated Answers
+             * @description Answers that were cut off before their tokens were counted: estimated
+             */
+            estimated_answers: number;
             /** Input Tokens */
             input_tokens: number;
             /** Kind */

@@ -28,6 +28,10 @@ const ENDINGS: Record<string, Ending> = {
     title: "The call reached its longest length",
     explanation: "Calls are limited in time. Call again to go on.",
   },
+  over_budget: {
+    title: "The call had cost as much as it may",
+    explanation: "What calls may cost is limited, so the assistant said goodbye. What was done stays done.",
+  },
   withdrawn: {
     title: "Your access was withdrawn",
     explanation: "What you logged in with does not open calls any more. Ask whoever gave it to you.",

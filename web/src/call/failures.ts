@@ -1,5 +1,6 @@
 import { ApiError } from "../api/errors";
 import { refusalInWords } from "../api/refusals";
+import { dayAndTime } from "../components/format";
 
 /** What a person can do about something that went wrong. */
 export type Remedy = "retry" | "type-instead" | "choose-agent" | "enter-code" | "log-in" | "call-again";
@@ -43,11 +44,30 @@ const serverUnreachable: Failure = {
 };
 
 const DEFAULT_WAIT_S = 10;
+const DAY_S = 24 * 3600;
 
 /** What a refused step towards a call means for the caller. */
-export function callFailure(error: unknown): Failure {
+export function callFailure(error: unknown, now = new Date()): Failure {
   if (error instanceof CallFailed) return error.failure;
   if (!(error instanceof ApiError)) return connectionFailed;
+  switch (error.code) {
+    case "code_over_budget":
+      return {
+        kind: "code-over-budget",
+        title: "This code has been used up",
+        advice: "The calls made with it have cost as much as they may. Ask for a new one.",
+        remedies: ["enter-code"],
+      };
+    case "day_over_budget": {
+      const again = new Date(now.getTime() + (error.retryAfterS ?? DAY_S) * 1000);
+      return {
+        kind: "day-over-budget",
+        title: "No more calls are taken today",
+        advice: `Today’s calls have cost as much as they may. Call again from ${dayAndTime(again.toISOString(), now)}, when the server’s day begins (midnight UTC).`,
+        remedies: ["retry"],
+      };
+    }
+  }
   switch (error.status) {
     case 0:
       return serverUnreachable;

@@ -8,6 +8,7 @@ import { actsAfter, addressOf, noActs, type Acts } from "./acts";
 import { cardKey, parseCard, withCard, type Card } from "./cards";
 import { conversationReducer, emptyConversation, type Conversation, type ConversationEvent } from "./conversation";
 import { CallFailed, callFailure, connectionFailed, type Failure } from "./failures";
+import { listen } from "./heard";
 import { MicrophoneMedia } from "./media";
 import type { Microphone } from "./microphone";
 import { judge, sampleOf, type Quality, type Sample } from "./quality";
@@ -84,6 +85,8 @@ export class LiveCall {
   #lostSince: number | null = null;
   #sessionId: string | null = null;
   #presentAt = 0;
+  /** Aborted when the agent has finished what it is saying. */
+  #speech = new AbortController();
   /** Why the server is about to close the line, or has closed it. */
   #serverReason: string | null = null;
 
@@ -155,6 +158,7 @@ export class LiveCall {
     if (this.#over) return;
     const wasLive = this.#state.phase === "live";
     clearInterval(this.#watch);
+    this.#speech.abort();
     this.#set({
       phase: "ended",
       endReason: reason,
@@ -190,11 +194,25 @@ export class LiveCall {
     const now = Date.now();
     if (this.#state.phase !== "live" || now - this.#presentAt < PRESENT_EVERY_MS) return;
     this.#presentAt = now;
+    this.#send("present");
+  }
+
+  #send(...message: Parameters<PipecatClient["sendClientMessage"]>): void {
     try {
-      this.client.sendClientMessage("present");
+      this.client.sendClientMessage(...message);
     } catch {
       // The line is broken just now; it is mended or given up elsewhere.
     }
+  }
+
+  /** Tell the server how the speech that begins now reaches the caller: it cannot see that. */
+  async #measure(): Promise<void> {
+    this.#speech.abort();
+    const peer = this.#peer;
+    const speech = (this.#speech = new AbortController());
+    const heard = peer && (await listen(() => peer.getStats(), speech.signal).catch(() => null));
+    // What comes too late would be taken for the next speech's.
+    if (heard && speech === this.#speech && this.#state.phase === "live") this.#send("heard", heard);
   }
 
   /** Say something by typing it. */
@@ -288,11 +306,15 @@ export class LiveCall {
     client.on(RTVIEvent.UserStoppedSpeaking, () =>
       this.#set({ callerSpeaking: false, thinking: !this.#state.agentSpeaking }),
     );
-    client.on(RTVIEvent.BotStartedSpeaking, () => this.#set({ agentSpeaking: true, thinking: false }));
+    client.on(RTVIEvent.BotStartedSpeaking, () => {
+      void this.#measure();
+      this.#set({ agentSpeaking: true, thinking: false });
+    });
     client.on(RTVIEvent.TrackStarted, (track, participant) => {
       if (track.kind === "audio" && !participant?.local) this.#set({ voice: track });
     });
     client.on(RTVIEvent.BotStoppedSpeaking, () => {
+      this.#speech.abort();
       this.#set({ agentSpeaking: false });
       this.#tell({ type: "agent-silent", at: Date.now() });
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { endInWords } from "../admin/words";
 import { ApiError, retryAfter } from "../api/errors";
-import { heading } from "../components/format";
+import { dayAndTime, heading } from "../components/format";
 import { ending } from "./end-reasons";
 import { callFailure, connectionFailed } from "./failures";
 import { judge, qualityInWords, sampleOf } from "./quality";
@@ -11,8 +11,10 @@ describe("a call that cannot start", () => {
   test.each([
     [new ApiError(401, "token_expired", ""), "session-expired", "log-in"],
     [new ApiError(403, "code_used_up", ""), "code-used-up", "enter-code"],
+    [new ApiError(403, "code_over_budget", ""), "code-over-budget", "enter-code"],
     [new ApiError(404, "unknown_agent", ""), "agent-unavailable", "choose-agent"],
     [new ApiError(429, "too_many_calls", "", 7), "too-many", "retry"],
+    [new ApiError(429, "day_over_budget", "", 7200), "day-over-budget", "retry"],
     [new ApiError(503, "server_busy", "", 12), "busy", "retry"],
     [new ApiError(500, "internal", ""), "connection-failed", "retry"],
     [ApiError.unreachable(), "unreachable", "retry"],
@@ -26,6 +28,15 @@ describe("a call that cannot start", () => {
   test("busy says when to try again, and has an answer when the server does not say", () => {
     expect(callFailure(new ApiError(503, "server_busy", "", 12)).retryAfterS).toBe(12);
     expect(callFailure(new ApiError(503, "server_busy", "")).retryAfterS).toBe(10);
+  });
+
+  test("a spent day is told with the moment from which calls are taken again, on the caller's own clock", () => {
+    const { advice, retryAfterS } = callFailure(
+      new ApiError(429, "day_over_budget", "", 7200),
+      new Date(2026, 0, 1, 14, 30),
+    );
+    expect(advice).toContain(dayAndTime(new Date(2026, 0, 1, 16, 30).toISOString()));
+    expect(retryAfterS).toBeUndefined();
   });
 
   test("a refusal of another kind keeps the server's sentence; a fault of the server does not show its own", () => {
@@ -56,6 +67,7 @@ describe("the end of a call", () => {
       "agent_ended",
       "silence",
       "too_long",
+      "over_budget",
       "withdrawn",
       "drained",
       "server_stopped",

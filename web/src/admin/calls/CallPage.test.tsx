@@ -7,7 +7,15 @@ import { call, open } from "../testing";
 import CallPage from "./CallPage";
 
 const at = (s: number) => new Date(Date.parse(call.connected_at!) + s * 1000).toISOString();
-const usage = { input_tokens: 0, cached_tokens: 0, output_tokens: 0, characters: 0, audio_seconds: 0 };
+const usage = {
+  input_tokens: 0,
+  cached_tokens: 0,
+  cache_write_tokens: 0,
+  output_tokens: 0,
+  estimated_answers: 0,
+  characters: 0,
+  audio_seconds: 0,
+};
 const detail = {
   ...call,
   rating_comment: "Quick.",
@@ -16,7 +24,7 @@ const detail = {
     { seq: 1, role: "assistant", text: "Twenty", started_at: at(5), ended_at: at(6), interrupted: true },
     { seq: 2, role: "tool", text: "confirmed: done", started_at: at(6), ended_at: at(6), interrupted: false },
   ],
-  answers: [{ seq: 0, at: at(4), greeting: false, total_ms: 900, stages: { llm: 600, tts: 300 } }],
+  answers: [{ seq: 0, at: at(4), greeting: false, total_ms: 900, stages: { llm: 600, tts: 300 }, caller_side: null }],
   events: [{ seq: 0, at: at(4.2), kind: "tool", name: "get_balance", took_ms: 40, outcome: "refused" }],
   usage: [
     { ...usage, kind: "stt", provider: "deepgram", model: "nova-3", audio_seconds: 60, cost_usd: 0.01 },
@@ -51,6 +59,41 @@ test("a call is told from the record", async () => {
   expect(within(screen.getByRole("table", { name: "Tools" })).getByText("Refused")).toBeTruthy();
 });
 
+test("what is estimated, and what has no known price, is told from what is known", async () => {
+  const [stt, llm] = detail.usage;
+  const usages = [
+    stt,
+    { ...llm, cache_write_tokens: 30, estimated_answers: 2 },
+    { ...stt, kind: "tts", cost_usd: null },
+  ];
+  start({ body: { ...detail, usage: usages, unpriced: true, estimated: true } });
+  const cost = within(await screen.findByRole("table", { name: "Cost by vendor" }));
+  expect(
+    cost.getByText(
+      "1,200 tokens in, 200 of them cached, 30 put into the cache · 40 out · 2 answers cut off, estimated",
+    ),
+  ).toBeTruthy();
+  const [, ...rows] = cost.getAllByRole("row").map((row) => row.lastElementChild?.textContent);
+  expect(rows).toEqual(["$0.0100", "about $0.0023", "price unknown", "at least $0.0123"]);
+});
+
+test("what each answer cost stands beside its time, where anything did", async () => {
+  const [answer] = detail.answers;
+  const answers = [0.0042, null].map((cost_usd, seq) => ({ ...answer, seq, cost_usd }));
+  start({ body: { ...detail, answers } });
+  const cells = within(await screen.findByRole("table", { name: "Answers" })).getAllByRole("row");
+  expect(cells.map((row) => row.lastElementChild?.textContent)).toEqual(["$0.0042", "unknown"]);
+});
+
+test("a vendor that took over is told, apart from the tools", async () => {
+  const event = { seq: 1, at: at(2), kind: "vendor", name: "tts: cartesia → offline", took_ms: 0, outcome: "failed" };
+  start({ body: { ...detail, events: [event] } });
+  const took = await screen.findByRole("table", { name: "Vendors that took over" });
+  expect(within(took).getByText("Voice")).toBeTruthy();
+  expect(within(took).getByText("cartesia → offline")).toBeTruthy();
+  expect(screen.queryByRole("table", { name: "Tools" })).toBeNull();
+});
+
 test("the timeline is walked with the keyboard, and points into the transcript", async () => {
   start({ body: detail });
   const first = await screen.findByRole("button", { name: /^Caller at 0:03/ });
@@ -81,6 +124,31 @@ test("timeline and answers can be read as tables", async () => {
       .getAllByRole("columnheader")
       .map((head) => head.textContent),
   ).toEqual(["At", "Total", "Language model", "Voice"]);
+});
+
+test("what the caller’s page measured stands beside the server’s stages", async () => {
+  const caller_side = { rtt_ms: 40, jitter_buffer_ms: 61, playout_ms: 100, extra_ms: 120 };
+  const [answer] = detail.answers;
+  start({
+    body: {
+      ...detail,
+      answers: [
+        { ...answer, caller_side },
+        { ...answer, seq: 1, at: at(9), caller_side: null },
+      ],
+    },
+  });
+  const panel = await screen.findByRole("img", { name: /^2 answers by stage/ });
+  expect(panel.textContent).toContain("To the caller’s ear");
+  expect(panel.textContent).toContain("900\u00a0ms+ 120\u00a0ms");
+  await userEvent.click(screen.getByRole("button", { name: "Answers: show as table" }));
+  const rows = within(screen.getByRole("table", { name: "Answers" })).getAllByRole("row");
+  const cells = (row: HTMLElement) =>
+    within(row)
+      .getAllByRole("cell")
+      .map((cell) => cell.textContent);
+  expect(cells(rows[1]!).slice(-3)).toEqual(["120\u00a0ms", "40\u00a0ms", "61\u00a0ms"]);
+  expect(cells(rows[2]!).slice(-3)).toEqual(["–", "–", "–"]);
 });
 
 test("a call that is not there is said not to be", async () => {

@@ -1,4 +1,4 @@
-import { Anchor, Blockquote, Table } from "@mantine/core";
+import { Anchor, Blockquote, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { Link, useParams } from "react-router";
@@ -8,7 +8,7 @@ import { counted, duration, heading } from "../../components/format";
 import { AdminPage } from "../AdminPage";
 import { callQuery } from "../api";
 import { Facts } from "../Facts";
-import { number, span, usd } from "../figures";
+import { number, span, spent } from "../figures";
 import { Listed, NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import { Rows } from "../Rows";
@@ -69,8 +69,9 @@ function Opened({ call }: { call: CallDetail }) {
         </div>
         <div className={classes.rest}>
           <AnswersPanel answers={call.answers} start={timeline.start} chosen={chosen} />
-          <ToolsPanel events={call.events} start={timeline.start} />
-          <CostPanel usage={call.usage} total={call.cost_usd} />
+          <ToolsPanel events={call.events.filter(({ kind }) => kind === "tool")} start={timeline.start} />
+          <TakeoversPanel events={call.events.filter(({ kind }) => kind === "vendor")} start={timeline.start} />
+          <CostPanel usage={call.usage} total={spent(call)} />
           {call.rating !== null && (
             <Panel title="Rating">
               <strong>{call.rating} of 5</strong>
@@ -104,7 +105,7 @@ function CallFacts({ call }: { call: CallDetail }) {
         ["Length", call.seconds !== null && duration(call.seconds * 1000)],
         ["Turns", number(call.turns)],
         ["Median answer time", call.answer_p50_ms !== null && span(call.answer_p50_ms)],
-        ["Cost", usd(call.cost_usd)],
+        ["Cost", spent(call)],
         ["Code", code],
         ["Customer", call.user_name],
         ["Began", <When at={call.started_at} stop />],
@@ -152,7 +153,45 @@ function ToolsPanel({ events, start }: { events: readonly CallEvent[]; start: nu
   );
 }
 
-function CostPanel({ usage, total }: { usage: readonly Usage[]; total: number }) {
+/** Which vendor took over from which, in the words the event has: `tts: cartesia → offline`. */
+function TakeoversPanel({ events, start }: { events: readonly CallEvent[]; start: number }) {
+  if (events.length === 0) return null;
+  return (
+    <Panel title="Vendors that took over" about={counted(events.length, "time")} flush>
+      <Rows label="Vendors that took over">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>At</Table.Th>
+            <Table.Th>Part</Table.Th>
+            <Table.Th>From and to</Table.Th>
+            <Table.Th>Why</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {events.map(({ seq, at, name, outcome }) => {
+            const [kind = "", vendors = ""] = name.split(": ");
+            return (
+              <Table.Tr key={seq}>
+                <Table.Td>{duration(Date.parse(at) - start)}</Table.Td>
+                <Table.Td>{kindInWords(kind)}</Table.Td>
+                <Table.Td>{vendors}</Table.Td>
+                <Table.Td>
+                  {outcome === "ok" ? (
+                    <State tone="good">Came back</State>
+                  ) : (
+                    <State tone="poor">The first failed</State>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            );
+          })}
+        </Table.Tbody>
+      </Rows>
+    </Panel>
+  );
+}
+
+function CostPanel({ usage, total }: { usage: readonly Usage[]; total: string }) {
   return (
     <Panel title="Cost by vendor" flush>
       {usage.length === 0 ? (
@@ -161,8 +200,7 @@ function CostPanel({ usage, total }: { usage: readonly Usage[]; total: number })
         <Rows label="Cost by vendor">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Vendor</Table.Th>
-              <Table.Th>For</Table.Th>
+              <Table.Th w="35%">Vendor</Table.Th>
               <Table.Th visibleFrom="xs">How much</Table.Th>
               <Table.Th data-right>Cost</Table.Th>
             </Table.Tr>
@@ -170,21 +208,29 @@ function CostPanel({ usage, total }: { usage: readonly Usage[]; total: number })
           <Table.Tbody>
             {usage.map((each) => (
               <Table.Tr key={`${each.kind} ${each.provider}`}>
-                <Table.Td>{[each.provider, each.model].filter(Boolean).join(" · ")}</Table.Td>
-                <Table.Td>{kindInWords(each.kind)}</Table.Td>
+                <Table.Td>
+                  {kindInWords(each.kind)}
+                  <Text component="span" display="block" fz="xs" c="dimmed">
+                    {[each.provider, each.model].filter(Boolean).join(" · ")}
+                  </Text>
+                </Table.Td>
                 <Table.Td visibleFrom="xs">{amountOf(each)}</Table.Td>
-                <Table.Td data-right>{usd(each.cost_usd)}</Table.Td>
+                <Table.Td data-right>
+                  {spent({
+                    cost_usd: each.cost_usd ?? 0,
+                    unpriced: each.cost_usd === null,
+                    estimated: each.estimated_answers > 0,
+                  })}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
           <Table.Tfoot>
             <Table.Tr>
-              <Table.Th colSpan={2} scope="row">
-                Together
-              </Table.Th>
+              <Table.Th scope="row">Together</Table.Th>
               <Table.Td visibleFrom="xs" />
               <Table.Td data-right fw={650}>
-                {usd(total)}
+                {total}
               </Table.Td>
             </Table.Tr>
           </Table.Tfoot>
@@ -195,12 +241,17 @@ function CostPanel({ usage, total }: { usage: readonly Usage[]; total: number })
 }
 
 /** How much of a vendor's service was used, in what it is sold by. */
-function amountOf({ audio_seconds, input_tokens, cached_tokens, output_tokens, characters }: Usage): string {
+function amountOf(usage: Usage): string {
+  const { audio_seconds, input_tokens, cached_tokens, cache_write_tokens, output_tokens, characters } = usage;
+  const cached = [
+    cached_tokens > 0 && `, ${number(cached_tokens)} of them cached`,
+    cache_write_tokens > 0 && `, ${number(cache_write_tokens)} put into the cache`,
+  ];
   return [
     audio_seconds > 0 && `${duration(audio_seconds * 1000)} of sound`,
-    input_tokens > 0 &&
-      `${counted(input_tokens, "token")} in${cached_tokens > 0 ? `, ${number(cached_tokens)} of them cached` : ""}`,
+    input_tokens > 0 && [`${counted(input_tokens, "token")} in`, ...cached].filter(Boolean).join(""),
     output_tokens > 0 && `${number(output_tokens)} out`,
+    usage.estimated_answers > 0 && `${counted(usage.estimated_answers, "answer")} cut off, estimated`,
     characters > 0 && counted(characters, "character"),
   ]
     .filter(Boolean)

@@ -9,7 +9,7 @@ import { counted, duration } from "../../components/format";
 import { AdminPage } from "../AdminPage";
 import { callsExport, callsQuery, type CallFilter } from "../api";
 import { ChoiceFilter } from "../ChoiceFilter";
-import { span, usd } from "../figures";
+import { span, spent } from "../figures";
 import filterClasses from "../Filters.module.css";
 import { Listed, NothingHere } from "../Listed";
 import { PageNumbers } from "../PageNumbers";
@@ -199,7 +199,7 @@ function CallRow({ call }: { call: Call }) {
         {call.rating === null ? "–" : `${call.rating} of 5`}
       </Table.Td>
       <Table.Td data-right visibleFrom="sm">
-        {usd(call.cost_usd)}
+        {spent(call)}
       </Table.Td>
     </Row>
   );

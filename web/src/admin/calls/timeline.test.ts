@@ -17,7 +17,17 @@ const detail: CallDetail = {
     { ...turn, seq: 2, role: "tool", text: "Balance", started_at: at(5) },
     { ...turn, seq: 3, role: "assistant", text: "Twenty", started_at: at(6), ended_at: at(7), interrupted: true },
   ],
-  answers: [{ seq: 0, at: at(5), greeting: false, total_ms: 900, stages: { llm: 500, tts: 300, tool: 100, turn: 0 } }],
+  answers: [
+    {
+      seq: 0,
+      at: at(5),
+      greeting: false,
+      total_ms: 900,
+      stages: { llm: 500, tts: 300, tool: 100, turn: 0 },
+      caller_side: null,
+      cost_usd: null,
+    },
+  ],
   events: [{ seq: 0, at: at(5.2), kind: "tool", name: "get_balance", took_ms: 40, outcome: "refused" }],
 };
 

@@ -52,7 +52,7 @@ export function layOut(call: CallDetail, now = Date.now()): Timeline {
   const pieces: Piece[] = [
     ...said.map((turn, index) => turnPiece(turn, said[index + 1], call.answers, start)),
     ...call.answers.map((answer) => answerPiece(answer, start)),
-    ...call.events.map(({ seq, at, name, took_ms, outcome }): Piece => {
+    ...call.events.map(({ seq, at, kind, name, took_ms, outcome }): Piece => {
       const from = Date.parse(at) - start;
       return {
         id: `event-${seq}`,
@@ -60,7 +60,7 @@ export function layOut(call: CallDetail, now = Date.now()): Timeline {
         from,
         to: from + (took_ms ?? 0),
         guessed: took_ms === null,
-        what: toolInWords(name),
+        what: kind === "tool" ? toolInWords(name) : name,
         outcome: outcome === "ok" ? null : outcome,
       };
     }),

@@ -23,6 +23,7 @@ const sum: UsageSum = {
   output_tokens: 40,
   characters: 900,
   cost_usd: 1.5,
+  unpriced: false,
 };
 
 const start = (replies: Parameters<typeof open>[3]) =>
@@ -48,6 +49,16 @@ test("what a code has used is summed agent by agent, and together", async () => 
   expect(cells(together!)).toEqual(["3", "6.5", "2:10", "2,400", "80", "1,800", "$1.75"]);
   const asked = urls.find(({ pathname }) => pathname.endsWith("/analytics/usage"))!;
   expect(Object.fromEntries(asked.searchParams)).toEqual({ otp_id: "otp_k3f9", per_page: "100" });
+});
+
+test("what a code may cost stands beside what it has cost, and what follows", async () => {
+  const budget = { body: { ...code, budget_usd: 5 } };
+  const sums = [sum, { ...sum, agent_type: "front_desk", unpriced: true, cost_usd: 3.5 }];
+  start({ "GET /api/otps/otp_k3f9": [budget], [SUMS]: [pageOf(...sums)] });
+  const panel = await inAll();
+  await panel.findByText("at least $5.00 of $5.00 spent: the code opens no more calls");
+  const rows = within(panel.getByRole("table")).getAllByRole("row");
+  expect(rows.slice(1).map((row) => cells(row).at(-1))).toEqual(["$1.50", "at least $3.50", "at least $5.00"]);
 });
 
 test("sums that could not be had are asked for again, and nothing is said to be nothing", async () => {

@@ -9,7 +9,7 @@ import { duration, heading } from "../../components/format";
 import { AdminPage } from "../AdminPage";
 import { codeQuery, usageQuery } from "../api";
 import { Facts } from "../Facts";
-import { usd } from "../figures";
+import { spent } from "../figures";
 import { Listed, NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import { Row, Rows } from "../Rows";
@@ -65,7 +65,7 @@ export function CodePage() {
           {(of) => <CodeFacts code={of} />}
         </Listed>
       </Panel>
-      <UsedInAll codeId={codeId} />
+      <UsedInAll codeId={codeId} budget={of?.budget_usd ?? null} />
       <Usage codeId={codeId} />
       {dialogs}
     </AdminPage>
@@ -164,7 +164,7 @@ function UseRow({ use, agent }: { use: Access; agent: string }) {
       <Table.Td visibleFrom="sm">{what}</Table.Td>
       <Table.Td data-right>{use.seconds === null ? "–" : duration(use.seconds * 1000)}</Table.Td>
       <Table.Td data-right visibleFrom="xs">
-        {use.cost_usd === null ? "–" : usd(use.cost_usd)}
+        {use.cost_usd === null ? "–" : spent(use)}
       </Table.Td>
     </Row>
   );

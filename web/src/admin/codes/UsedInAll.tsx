@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { agentsQuery } from "../../api/queries";
 import { duration, heading } from "../../components/format";
 import { usageSumsQuery } from "../api";
-import { minutes, number, usd } from "../figures";
+import { minutes, number, ofBudget, spent } from "../figures";
 import { Listed, NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import { Rows } from "../Rows";
@@ -15,28 +15,28 @@ type Name = "calls" | "minutes" | "heard_seconds" | "input_tokens" | "output_tok
 interface Figure {
   label: string;
   name: Name;
-  show: (value: number) => string;
+  show: (value: number, unpriced: boolean) => string;
   /** The screens that have a column for it; smaller ones tell it below the agent. */
   from?: "md";
 }
 
 const FIGURES: readonly Figure[] = [
-  { label: "Calls", name: "calls", show: number },
+  { label: "Calls", name: "calls", show: (value) => number(value) },
   { label: "Minutes", name: "minutes", show: minutes },
   { label: "Sound heard", name: "heard_seconds", show: (seconds) => duration(seconds * 1000), from: "md" },
-  { label: "Tokens in", name: "input_tokens", show: number, from: "md" },
-  { label: "Tokens out", name: "output_tokens", show: number, from: "md" },
-  { label: "Characters spoken", name: "characters", show: number, from: "md" },
-  { label: "Cost", name: "cost_usd", show: usd },
+  { label: "Tokens in", name: "input_tokens", show: (value) => number(value), from: "md" },
+  { label: "Tokens out", name: "output_tokens", show: (value) => number(value), from: "md" },
+  { label: "Characters spoken", name: "characters", show: (value) => number(value), from: "md" },
+  { label: "Cost", name: "cost_usd", show: (cost_usd, unpriced) => spent({ cost_usd, unpriced }) },
 ];
 
-/** What a code has used since it was made, agent by agent. */
-export function UsedInAll({ codeId }: { codeId: string }) {
+/** What a code has used since it was made, agent by agent. `budget` is what all of it may cost, in dollars. */
+export function UsedInAll({ codeId, budget = null }: { codeId: string; budget?: number | null }) {
   const sums = useQuery(usageSumsQuery(codeId));
   const agents = useQuery(agentsQuery);
   const agentOf = (id: string) => agents.data?.find((agent) => agent.id === id)?.name ?? heading(id);
   return (
-    <Panel title="In all" flush>
+    <Panel title="In all" about={budget !== null && sums.data && budgetInWords(budget, sums.data)} flush>
       <Listed query={sums} what="the sums" height={120}>
         {(sums) =>
           sums.length === 0 ? (
@@ -73,10 +73,17 @@ export function UsedInAll({ codeId }: { codeId: string }) {
   );
 }
 
+function budgetInWords(budget: number, sums: readonly UsageSum[]): string {
+  const cost_usd = sums.reduce((total, sum) => total + sum.cost_usd, 0);
+  const told = ofBudget({ cost_usd, unpriced: sums.some((sum) => sum.unpriced) }, budget);
+  return cost_usd < budget ? told : `${told}: the code opens no more calls`;
+}
+
 function SumRow({ name, sums }: { name: string; sums: readonly UsageSum[] }) {
+  const unpriced = sums.some((sum) => sum.unpriced);
   const shown = FIGURES.map((figure) => {
     const total = sums.reduce((before, sum) => before + sum[figure.name], 0);
-    return { ...figure, total, value: figure.show(total) };
+    return { ...figure, total, value: figure.show(total, unpriced) };
   });
   const rest = shown
     .filter(({ from, total }) => from && total > 0)
@@ -89,8 +96,13 @@ function SumRow({ name, sums }: { name: string; sums: readonly UsageSum[] }) {
           {heading(rest.join(", "))}
         </Text>
       </Table.Th>
-      {shown.map(({ label, value, from }) => (
-        <Table.Td key={label} data-right visibleFrom={from} fw={sums.length > 1 ? 650 : undefined}>
+      {shown.map(({ label, name, value, from }) => (
+        <Table.Td
+          key={label}
+          {...(name === "cost_usd" ? { "data-cost": true } : { "data-right": true })}
+          visibleFrom={from}
+          fw={sums.length > 1 ? 650 : undefined}
+        >
           {value}
         </Table.Td>
       ))}

@@ -2,7 +2,7 @@ import { Anchor, Table } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Link } from "react-router";
 
-import { minutes, number, percent, span, usd } from "../figures";
+import { minutes, number, percent, span, spent } from "../figures";
 import { Listed, NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import { Rows } from "../Rows";
@@ -62,7 +62,7 @@ export function AgentsCompared({ overview }: { overview: UseQueryResult<Overview
                     <Table.Td data-right visibleFrom="sm">
                       {number(of.refused)}
                     </Table.Td>
-                    <Table.Td data-right>{usd(of.cost_usd)}</Table.Td>
+                    <Table.Td data-cost>{spent(of)}</Table.Td>
                   </Table.Tr>
                 ))}
               </Table.Tbody>

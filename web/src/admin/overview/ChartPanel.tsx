@@ -75,7 +75,7 @@ export function ChartPanel<Item>({
             <Table.Tbody>
               {rows.map((row) => (
                 <Table.Tr key={name.key(row)}>
-                  <Table.Th scope="row" fw={400}>
+                  <Table.Th scope="row" fw={400} className={classes.name}>
                     {name.of(row)}
                   </Table.Th>
                   {columns.map(({ label, of }) => (

@@ -2,7 +2,7 @@ import { Anchor, Table, Text } from "@mantine/core";
 import { Link } from "react-router";
 
 import { counted, duration } from "../../components/format";
-import { span } from "../figures";
+import { ofBudget, span } from "../figures";
 import { NothingHere } from "../Listed";
 import { useLive, type LiveState } from "../live";
 import { Panel } from "../Panel";
@@ -28,7 +28,13 @@ export function LiveCalls() {
       about={
         line === "reconnecting"
           ? "As it was when the connection was lost."
-          : live && `${live.seats_taken} of ${counted(live.seats, "seat")} taken`
+          : live &&
+            [
+              `${live.seats_taken} of ${counted(live.seats, "seat")} taken`,
+              live.budget_usd !== null && `${ofBudget(live.today, live.budget_usd)} today (UTC)`,
+            ]
+              .filter(Boolean)
+              .join(" · ")
       }
       tools={<LineState line={line} />}
       flush

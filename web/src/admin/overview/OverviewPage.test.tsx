@@ -31,7 +31,7 @@ const overview: Overview = {
   ],
   failures: [{ call_id: "call_9", agent_type: "banking", at: "2026-01-01T10:00:00Z", end_reason: "failed" }],
 };
-const bucket = { accesses: 0, calls: 0, connected: 0, failed: 0, refused: 2, minutes: 0, cost_usd: 0 };
+const bucket = { accesses: 0, calls: 0, connected: 0, failed: 0, refused: 2, minutes: 0, cost_usd: 0, unpriced: false };
 const traffic = [
   {
     agent_type: "banking",
@@ -40,6 +40,8 @@ const traffic = [
     today: 1,
     live: 0,
     last_access: null,
+    cost: { cost_usd: 0, unpriced: false },
+    cost_today: { cost_usd: 0, unpriced: false },
     buckets: [{ ...bucket, at: new Date().toISOString(), calls: 12 }],
   },
 ];
@@ -48,7 +50,8 @@ const live = {
   seats: 8,
   seats_taken: 1,
   lag_ms: 1,
-  today: numbers,
+  today: { ...numbers, cost_usd: 3.2, unpriced: true },
+  budget_usd: 100,
   calls: [
     {
       id: "call_1",
@@ -111,6 +114,19 @@ test("today is held against yesterday by this time", async () => {
   expect(from! - before!).toBe(24 * 60 * 60 * 1000);
 });
 
+test("sums in which a price is missing are lower bounds", async () => {
+  const [bank] = traffic;
+  const [quarter] = bank!.buckets;
+  start("/admin?period=7d", {
+    [OVERVIEW]: [{ body: { ...overview, totals: { ...overview.totals, cost_usd: 1.5, unpriced: true } } }],
+    "GET /api/agents/traffic": [{ body: [{ ...bank, buckets: [{ ...quarter, cost_usd: 1.5, unpriced: true }] }] }],
+  });
+  const figures = await screen.findByRole("region", { name: "Figures" });
+  await within(figures).findByText("at least $1.50");
+  await userEvent.selectOptions(screen.getByLabelText("What is shown"), "Cost");
+  expect(screen.getByText("at least $1.50 cost, last 7 days")).toBeTruthy();
+});
+
 test("one call is one call", async () => {
   const [bank] = traffic;
   start("/admin", {
@@ -127,7 +143,7 @@ test("a call appears by itself, and one sees when the line to the server is lost
   await say(`event: live\ndata: ${JSON.stringify(live)}\n\n`);
   const row = screen.getByRole("link", { name: "Fair" }).closest("tr")!;
   expect(row.textContent).toMatch(/Bank.*\d:\d\d3640/);
-  expect(screen.getByText("1 of 8 seats taken")).toBeTruthy();
+  expect(screen.getByText("1 of 8 seats taken · at least $3.20 of $100.00 spent today (UTC)")).toBeTruthy();
   expect(screen.getByRole("status").textContent).toBe("Live");
   act(() => line!.close());
   await screen.findByText("Reconnecting");
@@ -163,8 +179,8 @@ test("however many calls begin and end, the figures are read again every ten sec
 test("charts have a sentence and a table", async () => {
   start("/admin?period=7d");
   await screen.findByRole("img", { name: "Calls over time, last 7 days: Bank 12." });
-  await userEvent.selectOptions(screen.getByLabelText("What is shown"), "Busy refusals");
-  expect(screen.getByRole("img", { name: "Busy refusals over time, last 7 days: Bank 2." })).toBeTruthy();
+  await userEvent.selectOptions(screen.getByLabelText("What is shown"), "Turned away");
+  expect(screen.getByRole("img", { name: "Turned away over time, last 7 days: Bank 2." })).toBeTruthy();
   await userEvent.click(screen.getByRole("button", { name: "Answer time: show as table" }));
   const table = screen.getByRole("table", { name: "Answer time" });
   expect(within(table).getAllByRole("row")[1]?.textContent).toMatch(/9800\u00a0ms1.5\u00a0s/);

@@ -2,14 +2,14 @@ import { Card, Skeleton, Text, VisuallyHidden } from "@mantine/core";
 import { IconArrowDownRight, IconArrowUpRight } from "@tabler/icons-react";
 
 import { counted } from "../../components/format";
-import { change, minutes, number, percent, span, usd, type Measure } from "../figures";
+import { change, minutes, number, percent, span, spent, type Measure } from "../figures";
 import type { Numbers, Overview } from "../types";
 import classes from "./Tiles.module.css";
 
 interface Tile {
   label: string;
   of: (numbers: Numbers) => number | null;
-  show: (value: number) => string;
+  show: (value: number, numbers: Numbers) => string;
   measure?: Measure;
   /** Which way is better, where one is. */
   better?: "more" | "less";
@@ -17,13 +17,13 @@ interface Tile {
 }
 
 const TILES: readonly Tile[] = [
-  { label: "Calls", of: (of) => of.calls, show: number },
+  { label: "Calls", of: (of) => of.calls, show: (value) => number(value) },
   { label: "Minutes", of: (of) => of.minutes, show: minutes },
   { label: "Connected", of: (of) => of.answered_share, show: percent, measure: "points", better: "more" },
-  { label: "Busy refusals", of: (of) => of.refused, show: number, better: "less" },
+  { label: "Turned away", of: (of) => of.refused, show: (value) => number(value), better: "less" },
   { label: "Median answer", of: (of) => of.answer_p50_ms, show: span, better: "less" },
   { label: "95th percentile", of: (of) => of.answer_p95_ms, show: span, better: "less" },
-  { label: "Cost", of: (of) => of.cost_usd, show: usd },
+  { label: "Cost", of: (of) => of.cost_usd, show: (_, numbers) => spent(numbers) },
   {
     label: "Rating",
     of: (of) => of.rating_mean,
@@ -77,7 +77,7 @@ function Figure({ tile: { of, show, measure, better, note }, totals, before, tha
   return (
     <>
       <Text component="span" display="block" fz="1.5rem" fw={650} lh={1.3}>
-        {value === null ? "–" : show(value)}
+        {value === null ? "–" : show(value, totals)}
       </Text>
       <span className={classes.change} data-good={good || undefined} data-bad={bad || undefined}>
         {changed ? (
@@ -88,7 +88,9 @@ function Figure({ tile: { of, show, measure, better, note }, totals, before, tha
           </>
         ) : null}
         <span className={classes.was}>
-          {was === null ? (note?.(totals) ?? (value === null ? "none yet" : "none before")) : `was ${show(was)}`}
+          {before === null || was === null
+            ? (note?.(totals) ?? (value === null ? "none yet" : "none before"))
+            : `was ${show(was, before)}`}
         </span>
       </span>
     </>

@@ -11,7 +11,7 @@ import type { Traffic, TrafficBucket } from "../types";
 import { bucketLabel, bucketName, SIDE_TICK, TICK, wholeDay } from "./buckets";
 import { ChartPanel, Legend } from "./ChartPanel";
 
-type Metric = Exclude<keyof TrafficBucket, "at">;
+type Metric = Exclude<keyof TrafficBucket, "at" | "unpriced">;
 
 const METRICS: Record<Metric, { label: string; one: string; show: (value: number) => string }> = {
   calls: { label: "Calls", one: "call", show: number },
@@ -19,7 +19,7 @@ const METRICS: Record<Metric, { label: string; one: string; show: (value: number
   cost_usd: { label: "Cost", one: "cost", show: usd },
   connected: { label: "Connected calls", one: "connected call", show: number },
   failed: { label: "Failed calls", one: "failed call", show: number },
-  refused: { label: "Busy refusals", one: "busy refusal", show: number },
+  refused: { label: "Turned away", one: "turned away", show: number },
   accesses: { label: "Uses of codes", one: "use of a code", show: number },
 };
 
@@ -58,10 +58,11 @@ export function TrafficOverTime({ traffic, span, within }: TrafficProps) {
       (total, row) => total + (key ? (row.of[key] ?? 0) : Object.values(row.of).reduce((a, b) => a + b, 0)),
       0,
     );
+  const lowerBound = metric === "cost_usd" && rows.some(({ unpriced }) => unpriced);
   return (
     <ChartPanel
       title="Traffic"
-      about={`${show(sum())} ${sum() === 1 ? one : label.toLowerCase()}, ${within}`}
+      about={`${lowerBound ? "at least " : ""}${show(sum())} ${sum() === 1 ? one : label.toLowerCase()}, ${within}`}
       tools={
         <NativeSelect
           aria-label="What is shown"
@@ -114,6 +115,8 @@ export function TrafficOverTime({ traffic, span, within }: TrafficProps) {
 interface BucketRow {
   at: string;
   of: Record<string, number>;
+  /** Something was used whose price is not known. */
+  unpriced: boolean;
 }
 
 /** Every bucket of the period with each agent's figure. */
@@ -127,8 +130,9 @@ export function byBucket(
   for (const { agent_type, buckets } of traffic) {
     for (const bucket of buckets) {
       if (Date.parse(bucket.at) + bucketMinutes * 60_000 <= from) continue;
-      const row = rows.get(bucket.at) ?? { at: bucket.at, of: {} };
+      const row = rows.get(bucket.at) ?? { at: bucket.at, of: {}, unpriced: false };
       row.of[agent_type] = bucket[metric];
+      row.unpriced ||= bucket.unpriced;
       rows.set(bucket.at, row);
     }
   }

@@ -4,7 +4,7 @@ import type { Traffic } from "../types";
 import { bucketLabel, wholeDay } from "./buckets";
 import { byBucket } from "./TrafficOverTime";
 
-const bucket = { accesses: 0, calls: 0, connected: 0, failed: 0, refused: 0, minutes: 0, cost_usd: 0 };
+const bucket = { accesses: 0, calls: 0, connected: 0, failed: 0, refused: 0, minutes: 0, cost_usd: 0, unpriced: false };
 const traffic = (agent_type: string, calls: Record<string, number>): Traffic => ({
   agent_type,
   name: agent_type,
@@ -12,6 +12,8 @@ const traffic = (agent_type: string, calls: Record<string, number>): Traffic => 
   today: 0,
   live: 0,
   last_access: null,
+  cost: { cost_usd: 0, unpriced: false },
+  cost_today: { cost_usd: 0, unpriced: false },
   buckets: Object.entries(calls).map(([at, calls]) => ({ ...bucket, at, calls })),
 });
 
@@ -26,8 +28,8 @@ test("agents stand side by side in each bucket of the period", () => {
     60,
   );
   expect(rows).toEqual([
-    { at: "2026-01-01T10:00:00Z", of: { bank: 2 } },
-    { at: "2026-01-01T11:00:00Z", of: { bank: 3, clinic: 5 } },
+    { at: "2026-01-01T10:00:00Z", of: { bank: 2 }, unpriced: false },
+    { at: "2026-01-01T11:00:00Z", of: { bank: 3, clinic: 5 }, unpriced: false },
   ]);
 });
 

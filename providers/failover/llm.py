@@ -1,0 +1,225 @@
+"""Language models behind one another: the same turn is put to the next, unless the first has begun to act."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    Frame,
+    FunctionCallCancelFrame,
+    FunctionCallInProgressFrame,
+    FunctionCallResultFrame,
+    FunctionCallsStartedFrame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+    TTSSpeakFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.utils.errors import ErrorCategory
+
+from providers.failover.chain import Failover
+from providers.failover.member import Member
+
+FIRST_TOKEN_S = 2.2
+"""From the question to the first piece of the answer."""
+
+NEXT_TOKEN_S = 2.5
+"""Between two pieces."""
+
+SPECULATION_S = 6.0
+"""A guess at an unfinished turn is answered behind a curtain that opens when the turn is over."""
+
+FILLER_S = 1.4
+"""From the question to "one moment", if nothing has been said by then."""
+
+TOOLS_S = 60.0
+"""How long a model that has failed is kept for the sake of the tools it has called."""
+
+ONE_MOMENT = "One moment."
+AGAIN = "Sorry, let me start again. "
+APOLOGY = "I'm sorry, I can't help you any further just now. Please call again a little later. Goodbye."
+
+_CALLS = (FunctionCallsStartedFrame, FunctionCallInProgressFrame, FunctionCallResultFrame, FunctionCallCancelFrame)
+
+
+@dataclass
+class _Turn:
+    """One question to the model.
+
+    Attributes:
+        within_s: How long its first piece may take.
+        start: The beginning of its response, held back until there is something in it.
+        said: Whether words of it have gone on.
+        acted: Whether tools have been called: from then on it is not put to anybody else.
+    """
+
+    within_s: float
+    start: LLMFullResponseStartFrame | None = None
+    said: bool = False
+    acted: bool = False
+
+
+class FailoverLLM(Failover):
+    """A chain of language models."""
+
+    kind = "llm"
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]
+        self._tools: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+        self._turns: deque[_Turn] = deque()
+        self._calls: set[str] = set()
+        self._no_calls = asyncio.Event()
+        self._no_calls.set()
+        self._again = False
+        self._bot_speaks = False
+        self._filler: asyncio.TimerHandle | None = None
+
+    def register_function(self, name: str, handler: Callable[..., Any], **options: Any) -> None:
+        """Let the models call a tool; like `LLMService.register_function`."""
+        self._tools.append((name, handler, options))
+
+    def _welcome(self, member: Member) -> None:
+        assert isinstance(member.service, LLMService)
+        for name, handler, options in self._tools:
+            member.service.register_function(name, handler, **options)
+
+    def _takes(self, frame: Frame) -> None:
+        match frame:
+            case LLMContextFrame():
+                self._turns.append(_Turn(SPECULATION_S if frame.speculation else FIRST_TOKEN_S))
+                if len(self._turns) == 1:
+                    self._expect(self._turns[0].within_s)
+                if not frame.speculation:
+                    self._fill_after(FILLER_S)
+            case BotStartedSpeakingFrame():
+                self._bot_speaks = True
+                self._fill_not()
+            case BotStoppedSpeakingFrame():
+                self._bot_speaks = False
+
+    def _interrupt(self) -> None:
+        super()._interrupt()
+        self._turns.clear()
+        self._again = False
+        self._fill_not()
+
+    async def _puts_out(self, frame: Frame) -> bool:
+        turn = self._turns[0] if self._turns else None
+        match frame:
+            case LLMFullResponseStartFrame() if turn is not None:
+                turn.start = frame
+                return False
+            case LLMTextFrame() if turn is not None and frame.text:
+                await self._begin(turn)
+                turn.said = True
+                self._expect(NEXT_TOKEN_S)
+            case FunctionCallsStartedFrame() if turn is not None:
+                await self._begin(turn)
+                turn.acted = True
+                self._relax()
+            case LLMFullResponseEndFrame() if turn is not None:
+                return await self._end(turn)
+        self._follow_calls(frame)
+        return True
+
+    async def _begin(self, turn: _Turn) -> None:
+        """The answer has begun."""
+        self._served()
+        self._fill_not()
+        if turn.start is not None:
+            start, turn.start = turn.start, None
+            await self.push_frame(start)
+        if self._again:
+            self._again = False
+            await self.push_frame(LLMTextFrame(AGAIN))
+
+    async def _end(self, turn: _Turn) -> bool:
+        """The answer is complete; whether its end is handed on."""
+        self._fill_not()
+        if not turn.said and not turn.acted and self._may_fail_over:
+            self._fail(ErrorCategory.UNKNOWN)  # no answer is not one
+            return False
+        self._relax()
+        if turn.start is not None:
+            await self.push_frame(turn.start)
+        self._turns.popleft()
+        self._kept.pop(
+            next((id_ for id_, (kept, _) in self._kept.items() if isinstance(kept, LLMContextFrame)), -1), None
+        )
+        if self._turns:
+            self._expect(self._turns[0].within_s)
+        self._maybe_return()
+        return True
+
+    def _follow_calls(self, frame: Frame) -> None:
+        if isinstance(frame, FunctionCallInProgressFrame):
+            self._calls.add(frame.tool_call_id)
+        elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
+            self._calls.discard(frame.tool_call_id)
+        if self._calls:
+            self._no_calls.clear()
+        else:
+            self._no_calls.set()
+
+    def _belongs(self, frame: Frame) -> bool:
+        """What a tool has done counts, whoever asked for it."""
+        self._follow_calls(frame)
+        return isinstance(frame, _CALLS)
+
+    async def _settled(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOOLS_S):
+                await self._no_calls.wait()
+
+    def _is_quiet(self) -> bool:
+        return not self._turns and not self._calls and super()._is_quiet()
+
+    async def _replay(self) -> list[tuple[Frame, FrameDirection]]:
+        kept = await super()._replay()
+        turns, self._turns = self._turns, deque()
+        if not turns:
+            return kept
+        if turns[0].said:
+            await self.push_frame(LLMFullResponseEndFrame())
+            self._again = True
+        if turns[0].acted:
+            at = next((n for n, (frame, _) in enumerate(kept) if isinstance(frame, LLMContextFrame)), len(kept))
+            del kept[at : at + 1]
+        return kept
+
+    async def _give_up(self) -> None:
+        self._fill_not()
+        await self.push_frame(TTSSpeakFrame(APOLOGY))
+
+    # "One moment"
+
+    def _fill_after(self, seconds: float) -> None:
+        self._fill_not()
+        if not self._bot_speaks:
+            self._filler = self.get_event_loop().call_later(seconds, self._fill)
+
+    def _fill(self) -> None:
+        self._filler = None
+        if not self._over:
+            self.create_task(self.push_frame(TTSSpeakFrame(ONE_MOMENT, append_to_context=False)))
+
+    def _fill_not(self) -> None:
+        if self._filler is not None:
+            self._filler.cancel()
+            self._filler = None
+
+    def _relax(self) -> None:
+        super()._relax()
+        if self._over:
+            self._fill_not()
