@@ -26,8 +26,8 @@ from pipecat.utils.errors import ErrorCategory
 
 from core.errors import AppError
 from providers.base import Kind
-from providers.failover.breaker import WORDS, Breaker
-from providers.failover.member import Member
+from providers.failover.breaker import WORDS, Breaker, category_of
+from providers.failover.member import CLOSE_S, Member
 
 OPEN_S = 4.0
 """A service that has not come up by then is passed over."""
@@ -89,8 +89,7 @@ class Failover(FrameProcessor):
         self._links = list(links)
         self._listener = listener or Listener()
         self._member: Member | None = None
-        self._trying: Member | None = None
-        self._trying_failed: ErrorCategory | None = None
+        self._opening: dict[Member, ErrorCategory | None] = {}
         self._failed_meanwhile: ErrorCategory | None = None
         self._better: Member | None = None
         self._tried: set[str] = set()
@@ -128,10 +127,13 @@ class Failover(FrameProcessor):
         for task in (self._switching, self._returning):
             if task is not None:
                 await self.cancel_task(task)
-        for member in (self._member, self._trying, self._better):
+        for member in (self._member, self._better):
             if member is not None:
                 await member.clean_up()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=CLOSE_S)
+            for task in list(self._farewells):
+                await self.cancel_task(task)
         await super().cleanup()
 
     # Frames in and out
@@ -190,8 +192,12 @@ class Failover(FrameProcessor):
                 await self.push_frame(frame, FrameDirection.UPSTREAM)
         elif member is self._member:
             self._fail(category)
-        elif member is self._trying:
-            self._trying_failed = category
+        elif member is self._better:
+            self._better = None
+            self._link(member.name).breaker.failed(category)
+            self._dismiss(member)
+        elif member in self._opening:
+            self._opening[member] = category
 
     def _interrupt(self) -> None:
         """Whatever an interruption may drop is not replayed either."""
@@ -294,28 +300,27 @@ class Failover(FrameProcessor):
         self._passing.clear()
         replay = await self._replay()
         self._kept.clear()
+        self._waiting = [*replay, *(self._waiting or [])]  # from here on an interruption may drop it
         member = await self._open_next()
         if member is None:
             logger.error("{}: nobody is left to serve", self.kind)
             await self._give_up()
             self._listener.exhausted(self.kind)
-            replay = [item for item in replay if item[0].id not in self._private]
+            self._waiting = [item for item in self._waiting if item[0].id not in self._private]
         else:
             self._listener.switched(Switch(self.kind, left, member.name, why))
-        await self._install(member, replay)
+        await self._install(member)
 
-    async def _install(self, member: Member | None, replay: list[tuple[Frame, FrameDirection]]) -> None:
-        """Let a member serve, beginning with what was kept for it."""
+    async def _install(self, member: Member | None) -> None:
+        """Let a member serve, beginning with what waits for it."""
         self._member = member
-        if member is not None and self._started and not any(isinstance(frame, StartFrame) for frame, _ in replay):
+        starts = any(isinstance(frame, StartFrame) for frame, _ in self._waiting or [])
+        if member is not None and self._started and not starts:
             start = StartFrame()  # the pipeline's own has gone through another vendor
             self._private.add(start.id)
             await member.take(start, FrameDirection.DOWNSTREAM)
-        waiting = [*replay]
-        while waiting or self._waiting:
-            if not waiting:
-                waiting, self._waiting = self._waiting or [], []
-            frame, direction = waiting.pop(0)
+        while self._waiting:
+            frame, direction = self._waiting.pop(0)
             if member is None:
                 await self.push_frame(frame, direction)
             else:
@@ -337,25 +342,34 @@ class Failover(FrameProcessor):
     async def _open(self, link: Link) -> Member | None:
         try:
             member = Member(link.name, link.make(), self._hears)
-        except AppError as error:
-            logger.warning("{}: {} cannot serve: {}", self.kind, link.name, error.code)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a vendor from being made, the next one may serve
+            reason = error.code if isinstance(error, AppError) else type(error).__name__
+            logger.warning("{}: {} cannot serve: {}", self.kind, link.name, reason)
             return None
         self._vendors[member.service.name] = link.name
         self._welcome(member)
-        self._trying, self._trying_failed = member, None
+        trouble = await self._set_up(member)
+        if trouble is None:
+            return member
+        logger.warning("{}: {} did not come up", self.kind, link.name)
+        link.breaker.failed(trouble)
+        self._dismiss(member)
+        return None
+
+    async def _set_up(self, member: Member) -> ErrorCategory | None:
+        """Bring a member up; what was wrong, if it did not come."""
+        self._opening[member] = None
         try:
             async with asyncio.timeout(OPEN_S):
                 await member.set_up(self.processor_setup)
-        except TimeoutError:
-            self._trying_failed = ErrorCategory.CONNECTIVITY
+        except asyncio.CancelledError:
+            await member.clean_up()
+            raise
+        except Exception as error:  # noqa: BLE001 - a vendor's SDK may raise anything
+            return category_of(error)
         finally:
-            self._trying = None
-        if self._trying_failed is None:
-            return member
-        logger.warning("{}: {} did not come up", self.kind, link.name)
-        link.breaker.failed(self._trying_failed)
-        self._dismiss(member)
-        return None
+            trouble = self._opening.pop(member)
+        return trouble
 
     def _dismiss(self, member: Member) -> None:
         task = self.create_task(self._part_with(member))
@@ -396,4 +410,4 @@ class Failover(FrameProcessor):
         self._better, self._member, self._waiting = None, None, []
         self._dismiss(serving)
         self._listener.switched(Switch(self.kind, serving.name, better.name, None))
-        await self._install(better, [])
+        await self._install(better)

@@ -535,6 +535,40 @@ async def test_an_interrupted_reply_is_not_taken_up_again() -> None:
         assert not bench.log.switches
 
 
+async def test_what_is_interrupted_while_the_next_voice_comes_up_is_not_spoken() -> None:
+    coming, come = asyncio.Event(), asyncio.Event()
+
+    class Slow(Mouth):
+        async def setup(self, setup: Any) -> None:
+            coming.set()
+            await come.wait()
+            await super().setup(setup)
+
+    async with chain_of(FailoverTTS, *vendors(Mouth, ("first", "cut")), ("second", lambda: Slow("second"))) as bench:
+        await bench.down(TTSSpeakFrame(TEXT))
+        await coming.wait()
+        await bench.down(InterruptionFrame(), TTSSpeakFrame("six seven."))
+        await bench.below.until(lambda _: bench.below.count(InterruptionFrame))
+        come.set()
+        await bench.below.until(lambda _: words(bench)[-1:] == ["seven."])
+        assert words(bench) == ["one", "two", "six", "seven."]
+
+
+async def test_a_vendor_that_cannot_be_made_or_set_up_is_passed_over() -> None:
+    class Broken(Mouth):
+        async def setup(self, setup: Any) -> None:
+            raise ConnectionRefusedError
+
+    def unmade() -> Mouth:
+        raise ImportError("no such module")
+
+    makers: list[tuple[str, Make]] = [("first", unmade), ("second", lambda: Broken("second"))]
+    async with chain_of(FailoverTTS, *makers, *vendors(Mouth, ("third", ""))) as bench:
+        await bench.down(TTSSpeakFrame(TEXT))
+        await bench.below.until(lambda _: len(words(bench)) == 5)
+        assert bench.breakers.of("second", "tts").trouble is ErrorCategory.CONNECTIVITY
+
+
 async def test_a_vendor_that_does_not_come_up_is_passed_over() -> None:
     class Down(Mouth):
         async def setup(self, setup: Any) -> None:
