@@ -811,7 +811,7 @@ async def test_the_first_event_comes_at_once_and_the_last_before_the_log_out(por
         async with listening(http) as live:
             news = await live.event()
             assert time.monotonic() - began < 2
-            assert set(news) == {"at", "seats", "seats_taken", "lag_ms", "calls", "today"}
+            assert set(news) == {"at", "seats", "seats_taken", "lag_ms", "calls", "today", "budget_usd"}
             assert (await http.post("/api/auth/logout")).status_code == 204
             async with someone(portal) as guest:
                 headers = await log_in(guest, await portal.code())
