@@ -1,6 +1,6 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|failover] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover] [options]`.
 
-Without a name: everything but the soak, the bank, the traffic and the failover.
+Without a name: everything but the soak, the bank, the traffic, the latency and the failover.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ PARTS = {
     "soak": "bench.soak",
     "bank": "bench.bank",
     "traffic": "bench.traffic",
+    "latency": "bench.latency",
     "failover": "bench.failover",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")

@@ -1,4 +1,6 @@
-"""The peer: pipecat as its quickstart sets it up, with the same instant vendors, for comparison in the same run.
+"""The peer: pipecat as its quickstart sets it up, with the same vendors, for comparison in the same run.
+
+They are the instant ones, or pipecat's services for Deepgram, Anthropic and Cartesia where the environment has keys.
 
 Everything is the library's own: request handler, transport, Silero VAD and Smart Turn on the user aggregator, one
 background task per call.
@@ -6,6 +8,7 @@ background task per call.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +24,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
     LLMUserAggregatorParams,
 )
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import TransportParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.request_handler import SmallWebRTCRequest, SmallWebRTCRequestHandler
@@ -31,15 +35,40 @@ from bench.fakes import InstantLLM, InstantSTT, InstantTTS
 from bench.serving import serve
 
 
+def services() -> tuple[FrameProcessor, FrameProcessor, FrameProcessor]:
+    """Who hears, thinks and speaks in one call."""
+    if "CARTESIA_API_KEY" not in os.environ:
+        return InstantSTT(), InstantLLM(), InstantTTS()
+    from anthropic import AsyncAnthropic
+    from pipecat.services.anthropic.llm import AnthropicLLMService
+    from pipecat.services.cartesia.tts import CartesiaTTSService
+    from pipecat.services.deepgram.stt import DeepgramSTTService
+
+    key = os.environ["ANTHROPIC_API_KEY"]
+    return (
+        DeepgramSTTService(api_key=os.environ["DEEPGRAM_API_KEY"], base_url=os.environ["DEEPGRAM_BASE_URL"]),
+        AnthropicLLMService(
+            api_key=key,
+            client=AsyncAnthropic(api_key=key, base_url=os.environ["ANTHROPIC_BASE_URL"]),
+            settings=AnthropicLLMService.Settings(model="claude-haiku-5-5", system_instruction="You are a bank."),
+        ),
+        CartesiaTTSService(
+            api_key=os.environ["CARTESIA_API_KEY"],
+            url=f"{os.environ['CARTESIA_BASE_URL'].replace('http', 'ws', 1)}/tts/websocket",
+            settings=CartesiaTTSService.Settings(voice="f786b574-daa5-4673-aa0c-cbe3e8534c02"),
+        ),
+    )
+
+
 async def talk(connection: SmallWebRTCConnection) -> None:
     """One call, from connected to hung up."""
     transport = SmallWebRTCTransport(connection, TransportParams(audio_in_enabled=True, audio_out_enabled=True))
     user, assistant = LLMContextAggregatorPair(
-        LLMContext(), user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
+        LLMContext([{"role": "user", "content": "Say hello."}]),
+        user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer()),
     )
-    pipeline = Pipeline(
-        [transport.input(), InstantSTT(), user, InstantLLM(), InstantTTS(), transport.output(), assistant]
-    )
+    stt, llm, tts = services()
+    pipeline = Pipeline([transport.input(), stt, user, llm, tts, transport.output(), assistant])
     worker = PipelineWorker(pipeline, params=PipelineParams(enable_metrics=True, enable_usage_metrics=True))
 
     @transport.event_handler("on_client_connected")

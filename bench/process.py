@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,12 +33,14 @@ class Server:
         url: Where it listens.
         pid: Its main process.
         code: Portal code for its callers; the peer needs none.
+        database: Path of its database; the peer has none.
     """
 
     name: str
     url: str
     pid: int
     code: str | None
+    database: str | None = None
 
     @property
     def caller_arguments(self) -> list[str]:
@@ -59,9 +61,13 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, *, cores: set[int] | None = None) -> Iterator[Server]:
-    """Run a server on these cores (it and all its children) until the block ends."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def serving(name: str, *, cores: set[int] | None = None, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run a server on these cores (it and all its children) until the block ends.
+
+    Args:
+        settings: Its environment; with keys of vendors in it these serve, else the instant ones.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | dict(settings or {})
     with pinned(cores):
         process = subprocess.Popen(
             [sys.executable, "-m", SERVERS[name]],
@@ -71,7 +77,7 @@ def serving(name: str, *, cores: set[int] | None = None) -> Iterator[Server]:
         )
     try:
         found = json.loads(_line(process))
-        server = Server(name, found["url"], found["pid"], found.get("code"))
+        server = Server(name, found["url"], found["pid"], found.get("code"), found.get("database"))
         _wait_ready(server, process)
         yield server
     finally:

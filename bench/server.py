@@ -1,8 +1,12 @@
-"""The product as it is, in a process of its own, with the instant vendors and seats enough to find its limit."""
+"""The product as it is, in a process of its own, with seats enough to find its limit.
+
+The vendors are the instant ones, unless the environment has keys of others.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,21 +25,23 @@ USES = 100_000
 
 def build(data_dir: Path, port: int) -> tuple[Any, dict[str, Any]]:
     """The application on a fresh database in `data_dir`, and a portal code for the callers."""
-    catalog.add("fakes", fakes)
+    instant = {}
+    if "CARTESIA_API_KEY" not in os.environ:
+        catalog.add("fakes", fakes)
+        instant = {"stt_provider": "fakes", "llm_provider": "fakes", "tts_provider": "fakes"}
     settings = Settings(
         _env_file=None,  # pyright: ignore[reportCallIssue] - pydantic-settings' own argument
         port=port,
         data_dir=data_dir,
-        stt_provider="fakes",
-        llm_provider="fakes",
-        tts_provider="fakes",
+        **instant,  # pyright: ignore[reportArgumentType]
         max_calls=SEATS,
         max_calls_per_user=SEATS,
         max_loop_lag_ms=10_000,
         log_level="WARNING",
     )
     migrate(settings.sqlalchemy_url)
-    return create_app(settings), {"code": asyncio.run(_prepare(settings))}
+    app = create_app(settings)
+    return app, {"code": asyncio.run(_prepare(settings)), "database": str(data_dir / "parley.db")}
 
 
 async def _prepare(settings: Settings) -> str:
