@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agent import profiles
 from agent.observer import CallObserver
+from agent.profiles import Profile
 from agent.rtvi import HEARD, PRESENT, GuardedRTVIProcessor, HeardData, observer_params
 from agent.scribe import Scribe
 from agent.transport import CallTransport
@@ -38,13 +40,14 @@ from identity.actor import Actor
 from identity.tokens import Claims
 from pipelines.base import AgentType, Json, Means, Outcome
 from pipelines.build import Conversation, Services, build
+from pipelines.lines import lines
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
-from providers.base import Brief, Kind
-from providers.failover import APOLOGY, Listener, Switch
+from providers.base import Kind
+from providers.failover import Listener, Switch
 
 if TYPE_CHECKING:
     from core.tracing import Tracing  # an extra
@@ -65,11 +68,6 @@ FINISH_ACTS_S = 30.0
 
 CLOSE_RETRIES_S = (1, 2, 4, 8, 16, 32)
 """Pauses between attempts to close a call's row while the database is away; the seat is free meanwhile."""
-
-LONG_ENOUGH = "We have been talking for a long time, so I have to end this call now. Goodbye."
-USED_UP = "I'm sorry, this call has used up what it may cost, so I have to end it now. Goodbye."
-CLOSING_DOWN = "I'm sorry, this service is being restarted and I have to end the call. Please call again in a moment."
-PARTING_PROMPTS = (LONG_ENOUGH, USED_UP, CLOSING_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,7 @@ class Call:
         agent: AgentType,
         owner: Claims,
         customer_id: str,
+        profile: Profile,
         providers: Mapping[Kind, str],
         allowance_micros: int | None = None,
     ) -> None:
@@ -122,6 +121,8 @@ class Call:
         self.opened_at = monotonic_s()
         self.connection: CallConnection
         self._parts = parts
+        self._profile = profile
+        self._lines = lines(agent.language)
         self._providers = providers
         self.allowance_micros = allowance_micros
         self._observer: CallObserver
@@ -140,9 +141,14 @@ class Call:
     async def register(cls, parts: Parts, *, call_id: str, agent: AgentType, owner: Claims) -> Call:
         """Write the call's row and count the use, in one transaction.
 
+        The agent type's profile counts as it is now.
+
         Raises: AppError; then nothing is left behind.
         """
-        choices: dict[Kind, str] = {kind: catalog.choose(parts.settings, kind).name for kind in catalog.KINDS}
+        async with parts.db.reading() as db:
+            profile = await profiles.load(db, agent.id)
+        agent, brief = agent.in_language(profile.language), profile.brief(agent)
+        choices: dict[Kind, str] = {kind: catalog.choose(parts.settings, kind, brief).name for kind in catalog.KINDS}
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
             await standing.check(db, owner, now=utc_now())
@@ -172,6 +178,7 @@ class Call:
             agent=agent,
             owner=owner,
             customer_id=customer_id,
+            profile=profile,
             providers=choices,
             allowance_micros=allowance,
         )
@@ -198,9 +205,7 @@ class Call:
         self._transport = CallTransport(self.connection)
         await self.connection.initialize(sdp=offer_sdp, type="offer")
         self._scribe = Scribe(self._parts.db, call_id=self.id)
-        brief = Brief(
-            agent_type=self.agent.id, instructions=self.agent.instructions, phrases=self.agent.phrases, names=names
-        )
+        brief = replace(self._profile.brief(self.agent, names=names), words=self._lines.words)
         actor = Actor(self.owner.subject, self.owner.role, "voice", call_id=self.id)
         desk = ToolDesk(
             self._parts.db,
@@ -210,6 +215,7 @@ class Call:
             means=self._parts.means,
             notify=self._notify,
             admitted=self._check_log_in,
+            language=self.agent.language,
         )
         desk.on_view = self._show
         desk.on_tool = self._note_tool
@@ -355,10 +361,10 @@ class Call:
                 await self._greet()
             if self._reason is None and now - self._connected_at > settings.max_call_s:
                 self._note_reason("too_long")
-                await self._conversation.end(LONG_ENOUGH)
+                await self._conversation.end(self._lines.long_enough)
             if self._reason is None and self._over_budget:
                 self._note_reason("over_budget")
-                await self._conversation.end(USED_UP)
+                await self._conversation.end(self._lines.used_up)
             if self._reason_at is not None and now - self._reason_at > LAST_WORDS_S:
                 await self.hang_up("stuck")
                 return
@@ -403,13 +409,15 @@ class Call:
     def note_switch(self, switch: Switch) -> None:
         """Take down that another vendor serves."""
         assert self._scribe is not None
-        outcome: ToolOutcome = "ok" if switch.why is None else "failed"
-        self._scribe.happened(Event(utc_now(), "vendor", f"{switch.kind}: {switch.left} → {switch.took}", 0, outcome))
+        who = f"{switch.kind}: {switch.left} → {switch.took}"
         if switch.why is None:
+            self._scribe.happened(Event(utc_now(), "vendor", who, 0, "ok"))
             metrics.vendor_returns.labels(switch.kind, switch.took).inc()
-        else:
+            return
+        self._scribe.happened(Event(utc_now(), "vendor", f"{who}: {switch.why.value}", 0, "failed"))
+        metrics.vendor_takeovers.labels(switch.kind, switch.took).inc()
+        if switch.asked:
             metrics.vendor_failures.labels(switch.kind, switch.left, switch.why.value).inc()
-            metrics.vendor_takeovers.labels(switch.kind, switch.took).inc()
 
     def give_up(self, kind: Kind) -> None:
         """End the call because nobody is left to hear, to think or to speak."""
@@ -418,7 +426,9 @@ class Call:
             spawn(self.hang_up("failed"), owner=f"give up {self.id}")
         else:
             # A model that gives out has taken leave itself; one that hears nobody takes leave here.
-            spawn(self.wind_up("failed", "" if kind == "llm" else APOLOGY), owner=f"give up {self.id}")
+            spawn(
+                self.wind_up("failed", "" if kind == "llm" else self._lines.words.apology), owner=f"give up {self.id}"
+            )
 
     async def enter_code(self, code: str | None) -> Outcome:
         """Take the digits of the page's keypad; None cancels.
@@ -457,8 +467,12 @@ class Call:
         if self._runner is not None:
             await self._runner.cancel(reason)
 
+    async def close_down(self) -> None:
+        """End the call because the server stops."""
+        await self.wind_up("drained", self._lines.closing_down)
+
     async def wind_up(self, reason: str, last_words: str) -> None:
-        """End the call with a sentence, e.g. because the server goes down."""
+        """End the call with a sentence."""
         self._note_reason(reason)
         if self._runner is None:
             self.connection.give_up()

@@ -17,6 +17,7 @@ from pipecat.frames.frames import (
     LLMMessagesAppendFrame,
     MetricsFrame,
     TTSAudioRawFrame,
+    TTSSpeakFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -63,7 +64,8 @@ class CallObserver(UserBotLatencyObserver):
 
     pipecat measures from the caller's silence to the agent's first sound, whatever that answers. Here only the answer
     to a turn that was understood counts, and the greeting: not the words after a cough, and not the answer to a typed
-    turn, whose waiting began elsewhere.
+    turn, whose waiting began elsewhere. An answer begins with what bridges the wait for it ("one moment"), though that
+    may come before the turn is understood.
 
     Args:
         providers: Who hears, thinks and speaks in this call, as long as nobody fails.
@@ -99,6 +101,9 @@ class CallObserver(UserBotLatencyObserver):
         self._silent_at: float | None = None
         self._understood = False
         self._spoken = False
+        self._bridged = False
+        self._early: tuple[float, Mapping[str, int]] | None = None
+        """When the caller fell silent, and the way to our first sound, until it is known whether they said anything."""
         self._measuring_what: str | None = None
         self._latency_s = 0.0
         self._sounding: datetime | None = None
@@ -125,21 +130,35 @@ class CallObserver(UserBotLatencyObserver):
     def _follow(self, frame: Frame) -> None:
         """Keep track of what the next sound of the agent would answer."""
         if isinstance(frame, VADUserStartedSpeakingFrame):
-            self._understood = False
+            self._understood = self._bridged = False
+            self._early = None
+        elif isinstance(frame, TTSSpeakFrame) and not frame.append_to_context:
+            self._bridged = True
         elif isinstance(frame, VADUserStoppedSpeakingFrame):
             self._silent_at = frame.timestamp - frame.stop_secs
         elif isinstance(frame, LLMContextUserTurnFrame):
-            self._understood = True
+            self._understood = self._early is None
             self._bill.turn()
+            if self._early is not None:
+                self._answer(*self._early)
+                self._early = None
         elif isinstance(frame, BotStartedSpeakingFrame):
-            self._measuring_what = "turn" if self._understood else None if self._spoken else "greeting"
+            self._measuring_what = self._what_begins()
             self._understood, self._spoken = False, True
             self._sounding = None
+
+    def _what_begins(self) -> str | None:
+        if self._understood:
+            return "turn"
+        if not self._spoken:
+            return "greeting"
+        return "bridge" if self._bridged else None
 
     def _hear_typing(self, frame: LLMMessagesAppendFrame, source: object) -> None:
         if not isinstance(source, RTVIProcessor):
             return
         self._understood, self._spoken = False, True  # from now on nothing that is said is a mere greeting
+        self._early = None
         self._bill.turn(typed=True)
         for message in frame.messages:
             content = message.get("content") if isinstance(message, dict) else None
@@ -159,6 +178,9 @@ class CallObserver(UserBotLatencyObserver):
         elif what == "greeting" and breakdown.measured_from is MeasuredFrom.CLIENT_CONNECTED:
             start = breakdown.contributions[0].start_time
             self._answer(start, stages_of(breakdown, is_voice=self._is_voice), greeting=True)
+        elif what == "bridge" and breakdown.measured_from is MeasuredFrom.USER_SILENCE:
+            start = breakdown.contributions[0].start_time
+            self._early = start, stages_of(breakdown, is_voice=self._is_voice)
 
     def _answer(self, start: float, stages: Mapping[str, int], *, greeting: bool = False) -> None:
         timing = Timing(at=datetime.fromtimestamp(start, UTC), stages=stages, greeting=greeting)

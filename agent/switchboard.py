@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from loguru import logger
 
 from agent import webrtc
-from agent.call import CLOSING_DOWN, Call, Parts
+from agent.call import Call, Parts
 from agent.loop import LoopMonitor
 from agent.sdp import MAX_CANDIDATES, CandidateBudget
 from agent.webrtc import Candidate
@@ -339,7 +339,7 @@ class Switchboard:
             logger.info("Draining: {} calls open, waiting up to {} s", len(calls), timeout_s)
         if await self._all_ended(timeout_s):
             return
-        await asyncio.gather(*(call.wind_up("drained", CLOSING_DOWN) for call in self.calls()))
+        await asyncio.gather(*(call.close_down() for call in self.calls()))
         if not await self._all_ended(FORCED_END_S):
             await self.end_all("drained")
 

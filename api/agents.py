@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from api import serving
 from api.deps import App, Caller, Shared, Who
 from api.limited import Limited
+from api.serving import Served
 from calls import budgets, usage
 from calls.budgets import DayOverBudget
 from core.clock import utc_now
 from pipelines import catalog as agent_types
-from pipelines.base import AgentType
-from providers import catalog as vendors
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
@@ -25,7 +25,9 @@ class AgentOut(BaseModel):
     description: str
     can_do: list[str]
     try_saying: list[str]
+    language: str = Field(description="BCP 47 tag of what it speaks and of the texts here")
     available: bool = Field(description="Whether a call can be started now")
+    out_of_order: bool = Field(description="Nobody can call it until an operator has changed its profile")
     providers: dict[str, str] = Field(description="Which vendor serves stt, llm and tts")
 
 
@@ -53,15 +55,17 @@ class AccessOut(BaseModel):
 @router.get("/list")
 async def list_agents(app: App, _who: Who) -> list[AgentOut]:
     """All agents, as cards."""
-    return [AgentOut.model_validate(_card(app, agent)) for agent in agent_types.all_types().values()]
+    return [AgentOut.model_validate(_card(app, each)) for each in await serving.look(app.db, app.settings)]
 
 
 @router.get("/config/{agent_id}")
 async def agent_config(agent_id: str, app: App, _who: Who) -> AgentConfigOut:
     """One agent."""
-    agent = agent_types.load(agent_id)
+    agent_types.load(agent_id)
+    [served] = [each for each in await serving.look(app.db, app.settings) if each.agent.id == agent_id]
+    agent = served.agent
     return AgentConfigOut.model_validate(
-        {**_card(app, agent), "greeting": agent.greeting, "tools": [tool.name for tool in agent.tools]}
+        {**_card(app, served), "greeting": agent.greeting, "tools": [tool.name for tool in agent.tools]}
     )
 
 
@@ -80,13 +84,17 @@ async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     return AccessOut(agent_type=agent.id, access_id=granted.id, remaining_uses=granted.remaining_uses)
 
 
-def _card(app: Shared, agent: AgentType) -> dict[str, object]:
+def _card(app: Shared, served: Served) -> dict[str, object]:
+    agent, board = served.agent, app.switchboard
+    free = not board.draining and board.seats_taken < board.seats
     return {
         "id": agent.id,
         "name": agent.name,
         "description": agent.description,
         "can_do": list(agent.can_do),
         "try_saying": list(agent.try_saying),
-        "available": not app.switchboard.draining and app.switchboard.seats_taken < app.switchboard.seats,
-        "providers": {kind: vendors.choose(app.settings, kind).name for kind in vendors.KINDS},
+        "language": served.profile.language,
+        "available": free and not served.trouble,
+        "out_of_order": bool(served.trouble),
+        "providers": {kind: choice.name for kind, choice in served.choices.items()},
     }

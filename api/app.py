@@ -12,11 +12,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
 
-from agent.call import PARTING_PROMPTS, Parts
+from agent.call import Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
 from api import (
     admins,
+    agent_profiles,
     agents,
     audit,
     auth,
@@ -31,6 +32,7 @@ from api import (
     pages,
     portal,
     requests,
+    serving,
     system,
     traffic,
     webhooks,
@@ -48,14 +50,10 @@ from core.settings import Settings
 from identity import delivery
 from identity.limits import PACES_S, LoginLimits, Rates
 from identity.tokens import Tokens, keys_of_settings
-from pipelines import catalog as agent_types
 from pipelines.base import Means
-from pipelines.build import FIXED_PROMPTS
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import warm_vad
 from providers import catalog as vendors
-from providers.base import Brief
-from providers.failover import APOLOGY, ONE_MOMENT
 
 if TYPE_CHECKING:
     from core.tracing import Tracing  # an extra
@@ -101,10 +99,15 @@ def create_app(settings: Settings) -> FastAPI:
         warm_vad()
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")
-        await vendors.warm(settings, briefs())
+        served = await serving.look(db, settings)
+        for each in served:
+            if each.trouble:
+                logger.error("Nobody can call {}: {}", each.agent.id, each.trouble)
+        known = serving.briefs(served)
+        await vendors.warm(settings, known)
         # Nor for the vendors' answers: one that does not serve is replaced in the call.
-        asking = tasks.spawn(vendors.check(settings), owner="vendors' keys")
-        speaking = tasks.spawn(vendors.prepare_prompts(settings, briefs()), owner="fixed prompts")
+        asking = tasks.spawn(vendors.check(settings, known), owner="vendors' keys")
+        speaking = tasks.spawn(vendors.prepare_prompts(settings, known), owner="fixed prompts")
         await system.look(shared)
         upkeep.begin()
         shared.switchboard.open()
@@ -116,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         await upkeep.close()
         await tasks.drain(timeout_s=STOP_TIMEOUT_S)
         await post.close()
-        await vendors.close(settings)
+        await vendors.close()
         smart_turn.close()
         await db.close()
         if tracing is not None:
@@ -165,19 +168,6 @@ def _tracing(settings: Settings, node: str) -> Tracing | None:
     return Tracing(settings, node=node)
 
 
-def briefs() -> list[Brief]:
-    """What every agent type tells its services, without any caller."""
-    return [
-        Brief(
-            agent_type=agent.id,
-            instructions=agent.instructions,
-            phrases=agent.phrases,
-            prompts=(agent.greeting, *FIXED_PROMPTS, *PARTING_PROMPTS, ONE_MOMENT, APOLOGY),
-        )
-        for agent in agent_types.all_types().values()
-    ]
-
-
 def _mount(app: FastAPI) -> None:
     """Every router at its canonical path, and hidden at the bare path its source document promises."""
     app.include_router(auth.router)
@@ -190,7 +180,7 @@ def _mount(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/api/v1")
     versioned.include_router(auth.customers)
     versioned.include_router(calls.record)
-    for noun in (portal, bank, call_logs, traffic, live, system, admins, audit, webhooks, requests):
+    for noun in (portal, bank, call_logs, traffic, live, system, agent_profiles, admins, audit, webhooks, requests):
         versioned.include_router(noun.router)
     app.include_router(versioned)
     app.include_router(auth.customers, include_in_schema=False)

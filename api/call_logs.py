@@ -129,7 +129,7 @@ class AnswerTimeOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """A tool that ran."""
+    """A tool that ran, or a vendor that took over from another one."""
 
     seq: int
     at: datetime

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import serving
 from api.deps import App, Shared
 from core.errors import AppError
 from providers import catalog as vendors
@@ -21,10 +22,13 @@ CHECK_TIMEOUT_S = 2.0
 class HealthOut(BaseModel):
     """The state of every part."""
 
-    status: str = Field(description="`healthy`, `degraded` while some vendor is left alone, or `unhealthy`")
+    status: str = Field(
+        description="`healthy`, `degraded` while a vendor is left alone or an agent has none, or `unhealthy`"
+    )
     service: str = "parley"
     checks: dict[str, str]
     vendors: dict[str, str] = Field(description="Each vendor that can be asked, by kind and name: `ok`, or its trouble")
+    agents: dict[str, str] = Field(description="Each agent type: `ok`, or why its profile lets nobody call it")
     calls: int
     seats: int
 
@@ -43,18 +47,21 @@ async def health(app: App, response: Response) -> HealthOut:
         choice = vendors.choose(app.settings, kind)
         state = vendors.readiness(app.settings, choice.name, kind)
         checks[kind] = "ok" if state.ok else f"{choice.name}: {state.why}"
+    served = await serving.look(app.db, app.settings)
     known = {
         f"{breaker.kind} {breaker.vendor}": f"at rest: it {breaker.words}" if breaker.open else "ok"
-        for breaker in vendors.vendors(app.settings)
+        for breaker in vendors.vendors(app.settings, serving.briefs(served))
     }
+    agents = {each.agent.id: each.trouble or "ok" for each in served}
     healthy = all(check == "ok" for check in checks.values())
     if not healthy:
         response.status_code = 503
-    well = "healthy" if set(known.values()) <= {"ok"} else "degraded"
+    well = "healthy" if {*known.values(), *agents.values()} <= {"ok"} else "degraded"
     return HealthOut(
         status=well if healthy else "unhealthy",
         checks=checks,
         vendors=known,
+        agents=agents,
         calls=app.switchboard.seats_taken,
         seats=app.switchboard.seats,
     )

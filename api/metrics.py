@@ -51,5 +51,7 @@ def look(app: Shared) -> None:
     metrics.seats_taken.set(board.seats_taken)
     metrics.draining.set(board.draining)
     metrics.loop_lag_seconds.set(board.lag_ms / 1000)
-    for breaker in vendors.vendors(app.settings):
-        metrics.vendor_at_rest.labels(breaker.kind, breaker.vendor).set(breaker.open)
+    vendors.vendors(app.settings)  # also those that nobody has needed so far
+    for breaker in vendors.breakers.all():
+        if breaker.check is not None:
+            metrics.vendor_at_rest.labels(breaker.kind, breaker.vendor).set(breaker.open)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.selftest import loop
 from agent.webrtc import guard
-from api.app import briefs
+from api import serving
 from api.pages import DIST
 from api.system import PACKAGES, configuration
 from core.clock import monotonic_s
@@ -21,6 +21,7 @@ from core.settings import Settings
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.turns import warm_vad
 from providers import catalog
+from providers.base import Brief
 
 
 async def check(settings: Settings) -> int:
@@ -45,11 +46,14 @@ async def check(settings: Settings) -> int:
         choice = catalog.choose(settings, kind)
         state = catalog.readiness(settings, choice.name, kind)
         results.append(_line(f"{kind} ({choice.name})", state.ok, choice.told))
-    await catalog.check(settings)
-    for vendor in catalog.vendors(settings):
+    served = await _served(settings)
+    results += [_line(f"agent {each.agent.id}", not each.trouble, each.trouble or each.told) for each in served]
+    known = serving.briefs(served)
+    await catalog.check(settings, known)
+    for vendor in catalog.vendors(settings, known):
         told = f"it {vendor.words}" if vendor.open else "answers"
         results += [_line(f"{vendor.kind} {vendor.vendor}", not vendor.open, told)]
-    results += await _conversation(settings)
+    results += await _conversation(settings, known)
     print(f"\n{'Everything works.' if all(results) else 'Some parts do not work; see above.'}")
     return 0 if all(results) else 1
 
@@ -118,13 +122,23 @@ async def _turns(settings: Settings) -> bool:
     return _line("turn models", True, f"loaded in {monotonic_s() - started:.1f} s")
 
 
-async def _conversation(settings: Settings) -> list[bool]:
-    known = briefs()
+async def _served(settings: Settings) -> list[serving.Served]:
+    db = Database(settings.sqlalchemy_url)
+    try:
+        return await serving.look(db, settings)
+    finally:
+        await db.close()
+
+
+async def _conversation(settings: Settings, known: list[Brief]) -> list[bool]:
+    english = next((brief for brief in known if brief.language.startswith("en")), None)
+    if english is None:
+        return []
     try:
         await catalog.warm(settings, known)
-        steps = await loop(settings, known[0])
+        steps = await loop(settings, english)
     except Exception as error:  # noqa: BLE001 - reported to the person who asked
         return [_line("conversation", False, f"{type(error).__name__}: {error}")]
     finally:
-        await catalog.close(settings)
+        await catalog.close()
     return [_line(f"{step.kind} says", step.ok, f"{step.found} in {step.took_s:.2f} s") for step in steps]

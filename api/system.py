@@ -13,15 +13,16 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_core import PydanticUndefined
 
+from api import serving
 from api.deps import App, Shared, admin
 from api.health import database_state
 from api.limited import OPERATOR
-from api.welcome import KIND_NAMES
 from core import VERSION
 from core.clock import utc_now
 from core.settings import Settings
 from identity import users
 from providers import catalog as vendors
+from providers.base import KIND_NAMES
 
 MASK = "••••"
 _IN_URLS = re.compile(r"(?<=://)\S*(?=@)|(?<=password=)[^&\s]+")
@@ -128,7 +129,10 @@ async def look(app: Shared) -> None:
         choice = vendors.choose(app.settings, kind)
         ready = vendors.readiness(app.settings, choice.name, kind)
         parts.note(kind, ok=ready.ok, at=now, detail=choice.told if ready.ok else f"{choice.name}: {ready.why}")
-    for vendor in vendors.vendors(app.settings):
+    served = await serving.look(app.db, app.settings)
+    for each in served:
+        parts.note(f"agent {each.agent.id}", ok=not each.trouble, at=now, detail=each.trouble or each.told)
+    for vendor in vendors.vendors(app.settings, serving.briefs(served)):
         told = f"left alone for now: it {vendor.words}" if vendor.open else "serves"
         parts.note(f"{vendor.kind} {vendor.vendor}", ok=not vendor.open, at=now, detail=told)
 
@@ -162,6 +166,8 @@ def shown(value: object) -> str:
 def _label(name: str) -> str:
     if name.startswith("job "):
         return f"Background: {name.removeprefix('job ')}"
+    if name.startswith("agent "):
+        return f"Agent: {name.removeprefix('agent ')}"
     kind, _, vendor = name.partition(" ")
     if kind in KIND_NAMES:
         return f"{KIND_NAMES[kind]}: {vendor}" if vendor else KIND_NAMES[kind]

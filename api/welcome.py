@@ -15,10 +15,10 @@ from identity import otp, users
 from identity.actor import SYSTEM
 from identity.users import FirstAdmin
 from providers import catalog as vendors
+from providers.base import KIND_NAMES
 
 WELCOME_USES = 20
 WELCOME_LIFETIME = timedelta(days=7)
-KIND_NAMES = {"stt": "Speech to text", "llm": "Language", "tts": "Text to speech"}
 
 
 @dataclass(frozen=True, slots=True)

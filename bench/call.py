@@ -18,7 +18,7 @@ from typing import Any
 
 from bench import machine
 from bench.load import summary
-from bench.process import SERVERS, call, serving
+from bench.process import INSTANT, call, serving
 
 COUNTS = (1, 2, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 QUICK_COUNTS = (1, 4)
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--counts", type=int, nargs="+", help="numbers of calls, beginning with 1")
     parser.add_argument("--repeats", type=int, help="runs per cell (2, quick: 1)")
     parser.add_argument("--window", type=float, help="seconds per cell, instead of as many as 30 turns take")
-    parser.add_argument("--servers", nargs="+", choices=sorted(SERVERS), default=sorted(SERVERS))
+    parser.add_argument("--servers", nargs="+", choices=sorted(INSTANT), default=sorted(INSTANT))
     parser.add_argument("--server-cores", type=int, nargs="+", help="instead of one core for the server")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)

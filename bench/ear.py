@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from aiortc.rtp import RtpPacket
 
-from bench.sound import AUDIBLE_RMS, FRAME_S, STEP_MS, Decoder, Pcm, step_levels
+from bench.sound import AUDIBLE_RMS, FRAME_S, RATE, STEP_MS, Decoder, Pcm, step_levels
 
 KEPT_PACKETS = 60_000  # 20 minutes of continuous speech.
+QUIET_S = 0.3
+"""This long without sound, and what was being said has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Ear:
         first_packet_s: When the first packet arrived.
         last_audible_s: When the last audible packet arrived.
         audible_until_s: When its last audible 5 ms were over, had they been played at once.
+        broken_off_s: When sound last ended with at least QUIET_S left out of RTP time after it.
         lost: Packets missing from the sequence.
         bell: Rings for every packet.
     """
@@ -75,6 +78,7 @@ class Ear:
         self.first_packet_s: float | None = None
         self.last_audible_s = 0.0
         self.audible_until_s = 0.0
+        self.broken_off_s = 0.0
         self.lost = 0
         self.bell = Bell()
         self._audible_at: list[float] = []
@@ -93,7 +97,10 @@ class Ear:
             if step == 0 or step > 0x8000:
                 return  # A repeat, or too late to be played.
             self.lost += step - 1
-            self._timestamp += ((packet.timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            skipped = ((packet.timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            self._timestamp += skipped
+            if skipped >= QUIET_S * RATE:
+                self.broken_off_s = self.audible_until_s
         self._sequence = packet.sequence_number
         pcm = self._decoder.decode(packet.payload)
         heard = Heard(now, self._timestamp, step_levels(pcm))

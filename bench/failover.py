@@ -118,30 +118,32 @@ async def trusted(server: Server) -> None:
             await asyncio.sleep(0.1)
 
 
-async def case(server: Server, cloud: Cloud, kind: str, fault: str, *, calls: int, clip: Clip) -> list[Result]:
+async def case(
+    server: Server, cloud: Cloud, kind: str, fault: str, *, calls: int, at_once: int, clip: Clip
+) -> list[Result]:
     """Some calls at once, again and again, with one vendor at fault; before each time all are trusted."""
     found: list[Result] = []
     while len(found) < calls:
         cloud.behave()
         await trusted(server)
         cloud.behave(**{kind: FAULTS[fault]})
-        codes = [await server.code() for _ in range(min(AT_ONCE, calls - len(found)))]
+        codes = [await server.code() for _ in range(min(at_once, calls - len(found)))]
         found += await asyncio.gather(*(one_call(server, clip, code) for code in codes))
     return found
 
 
-async def measure(cases: Sequence[tuple[str, str]], *, calls: int) -> dict[str, list[Result]]:
+async def measure(cases: Sequence[tuple[str, str]], *, calls: int, at_once: int) -> dict[str, list[Result]]:
     """Every case, and a line about each as it is done."""
     results: dict[str, list[Result]] = {}
     clip = load_clip(QUESTION)
     with tempfile.TemporaryDirectory() as folder:
         async with Cloud(cache_dir=Path(folder) / "cache") as cloud:
             settings = {"VENDOR_REST_S": "0.1", "RATE_FACTOR": "1000", "MAX_LOOP_LAG_MS": "2000"}
-            server = Server(Path(folder), cloud.settings | settings)
+            server = Server(Path(folder), cloud.settings | settings | {"MAX_CALLS": str(at_once + 1)})
             await asyncio.to_thread(server.start)
             try:
                 for kind, fault in cases:
-                    found = await case(server, cloud, kind, fault, calls=calls, clip=clip)
+                    found = await case(server, cloud, kind, fault, calls=calls, at_once=at_once, clip=clip)
                     results[f"{kind} {fault}"] = found
                     print(row(kind, fault, found), file=sys.stderr, flush=True)
             finally:
@@ -179,12 +181,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of `python -m bench failover`; 1 if a call ended in silence or a tool ran twice."""
     parser = argparse.ArgumentParser(prog="python -m bench failover", description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS, help=f"for each case ({CALLS})")
+    parser.add_argument(
+        "--at-once", type=int, default=AT_ONCE, help=f"calls at a time ({AT_ONCE}); more are sooner done, on more cores"
+    )
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), help="these parts alone")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)
     cases = [(kind, fault) for kind in args.only or CASES for fault in CASES[kind].split()]
     before = machine.describe()
-    results = asyncio.run(measure(cases, calls=args.calls))
+    results = asyncio.run(measure(cases, calls=args.calls, at_once=args.at_once))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     told = {name: [asdict(result) for result in found] for name, found in results.items()}
     args.out.write_text(json.dumps({"machine": before, "cases": told}, indent=1) + "\n")

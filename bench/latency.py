@@ -1,8 +1,9 @@
-"""How quickly calls over the vendors' wires are answered, and where the time goes, beside plain pipecat in one run.
+"""How quickly calls over the vendors' wires are answered, and where the time goes, beside its peers in one run.
 
 Deepgram, Anthropic and Cartesia are local servers that speak their wires and take as long as they are told: no time at
-all, or what the vendors take on a good day. One call at a time, dense talk, the servers taking turns. Then a delay is
-put into one vendor after the other, and must show in that stage of the record and in no other.
+all, or what the vendors take on a good day. One call at a time, dense talk, the servers taking turns: ours, plain
+pipecat, and FastRTC where it can be installed. Then a delay is put into one vendor after the other, and must show in
+that stage of the record and in no other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from bench import machine
 from bench.load import summary
-from bench.process import SERVERS, call, serving
+from bench.process import INSTANT, SERVERS, call, serving
 from bench.sound import pilot
 from calls.answers import STAGES
 from providers.offline.espeak import Chunk, Word
@@ -73,6 +74,16 @@ async def cell(cloud: Cloud, name: str, scripts: Mapping[str, Script], *, window
     return await asyncio.to_thread(run)
 
 
+def present(settings: Mapping[str, str]) -> list[str]:
+    """The servers there are; says so if FastRTC is not among them, which does not come with the project."""
+    try:
+        with serving("fastrtc", settings=settings):
+            return sorted(SERVERS)
+    except (RuntimeError, TimeoutError) as error:
+        print(f"without FastRTC: {error}", file=sys.stderr, flush=True)
+        return sorted(INSTANT)
+
+
 def _stages(database: str) -> list[dict[str, int]]:
     """The answers on record, greetings left out."""
     columns = ", ".join(["total_ms", *(f"{stage}_ms" for stage in STAGES)])
@@ -94,9 +105,10 @@ async def measure(*, repeats: int, window_s: float) -> dict[str, Any]:
     """All cells; a line about each as it is done."""
     found: dict[str, Any] = {"peers": {}, "injected": {}}
     async with Cloud(hear=says("What can you do?"), speak=hum) as cloud:
+        names = await asyncio.to_thread(present, cloud.settings)
         for delay, scripts in (("no time", NO_TIME), ("a good day", GOOD_DAY)):
             for repeat in range(repeats):
-                for name in sorted(SERVERS) if repeat % 2 == 0 else sorted(SERVERS, reverse=True):
+                for name in names if repeat % 2 == 0 else names[::-1]:
                     report = await cell(cloud, name, scripts, window_s=window_s, seed=repeat + 1)
                     found["peers"].setdefault(f"{delay}: {name}", []).append(report)
                     print(row(f"{delay}: {name}", [report]), file=sys.stderr, flush=True)

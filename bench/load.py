@@ -22,7 +22,7 @@ import numpy as np
 
 from bench import machine
 from bench.caller import Caller, Refused, new_http
-from bench.ear import Heard
+from bench.ear import QUIET_S, Heard
 from bench.microphone import Speech
 from bench.sound import AUDIBLE_RMS, FRAME_S, FRAME_SAMPLES, RATE, STEP_MS, VOICE, load_clip
 
@@ -171,9 +171,19 @@ class Talker:
         if time.monotonic() - self.caller.ear.last_audible_s > 3 * FRAME_S:
             self._examine(reply_s, began_s)
             return None, began_s
-        quiet_s = await self.caller.silence(0.3)
+        quiet_s = await self._stopped(began_s)
         self._examine(reply_s, quiet_s)
         return (quiet_s - began_s) * 1000, quiet_s
+
+    async def _stopped(self, since_s: float) -> float:
+        """When the reply stopped; if the next one follows at once, the leap in RTP time tells them apart."""
+        quiet = asyncio.create_task(self.caller.silence(QUIET_S))
+        try:
+            while not quiet.done() and self.caller.ear.broken_off_s < since_s:
+                await asyncio.wait({quiet}, timeout=FRAME_S)
+            return quiet.result() if quiet.done() else self.caller.ear.broken_off_s
+        finally:
+            quiet.cancel()
 
     def _examine(self, start_s: float, end_s: float) -> None:
         reply = examine(self.caller.ear.between(start_s, end_s))

@@ -16,12 +16,16 @@ from typing import Any
 
 import httpx
 
+from bench import guest
 from bench.machine import pinned
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 
-SERVERS = {"parley": "bench.server", "pipecat": "bench.peer"}
+INSTANT = {"parley": "bench.server", "pipecat": "bench.peer"}
+"""The servers that also do with instant vendors."""
+
+SERVERS = {**INSTANT, "fastrtc": "bench.fastrtc_peer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,11 @@ class Server:
     """A running server under test.
 
     Attributes:
-        name: `parley` or `pipecat`.
+        name: One of SERVERS.
         url: Where it listens.
         pid: Its main process.
-        code: Portal code for its callers; the peer needs none.
-        database: Path of its database; the peer has none.
+        code: Portal code for its callers; the peers need none.
+        database: Path of its database; the peers have none.
     """
 
     name: str
@@ -66,11 +70,18 @@ def serving(name: str, *, cores: set[int] | None = None, settings: Mapping[str, 
 
     Args:
         settings: Its environment; with keys of vendors in it these serve, else the instant ones.
+
+    Raises:
+        RuntimeError: It cannot be installed or has ended.
+        TimeoutError: It did not start in time.
     """
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | dict(settings or {})
+    python = sys.executable
+    if name == "fastrtc":
+        python, environment = str(guest.python()), environment | guest.environment()
     with pinned(cores):
         process = subprocess.Popen(
-            [sys.executable, "-m", SERVERS[name]],
+            [python, "-m", SERVERS[name]],
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL,
             env=environment,

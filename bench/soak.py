@@ -20,7 +20,7 @@ import httpx
 from bench import machine
 from bench.caller import Caller, new_http
 from bench.load import UTTERANCES
-from bench.process import SERVERS, Server, serving
+from bench.process import INSTANT, Server, serving
 from bench.sound import VOICE
 
 REST_S = 1.0
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a call")
     parser.add_argument("--first", type=int, default=20, help="calls after which the comparison begins")
-    parser.add_argument("--server", choices=sorted(SERVERS), default="parley")
+    parser.add_argument("--server", choices=sorted(INSTANT), default="parley")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)
     with serving(args.server) as server:

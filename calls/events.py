@@ -29,7 +29,8 @@ class Event:
 
     Attributes:
         at: When it began.
-        name: Of the tool; for a vendor that took over from another one, both.
+        name: Of the tool; for a vendor that took over from another one, both, and what was wrong with the other:
+            "tts: cartesia → offline: rate_limit" (the reasons are pipecat's `ErrorCategory`).
     """
 
     at: datetime

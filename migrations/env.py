@@ -8,6 +8,7 @@ from alembic import context
 from sqlalchemy.types import TypeDecorator
 
 # Importing a noun's file declares its tables.
+from agent import profiles  # noqa: F401
 from banking import (  # noqa: F401
     beneficiaries,
     bills,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -16,6 +16,7 @@ from identity.actor import Actor
 from identity.delivery import Delivery
 from identity.mfa import Asked
 from identity.tokens import Claims
+from providers.base import LanguageNotOffered
 from providers.phrases import Phrases
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -48,6 +49,7 @@ class ToolContext:
         actor: The caller, for the record.
         means: The server's own.
         heard: The caller's latest turns as recognised or typed, oldest first.
+        language: Of the conversation, without a region.
     """
 
     db: AsyncSession
@@ -58,6 +60,7 @@ class ToolContext:
     actor: Actor
     means: Means
     heard: tuple[str, ...] = ()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,18 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What an agent type says, and what is said of it, in one more language; see `AgentType` for each."""
+
+    name: str
+    description: str
+    greeting: str
+    instructions: str
+    can_do: tuple[str, ...] = ()
+    try_saying: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AgentType:
     """One kind of agent: what it is called, what it says, what it can do.
 
@@ -190,6 +205,8 @@ class AgentType:
         names: Loads the proper names this customer may say; None when there are none.
         drafts: How what needs the caller's word is settled; None where nothing does.
         views: The pages a tool may have shown.
+        language: The language all this is in, without a region ("en", "hi").
+        also_in: What it is called and says in other languages, by their tags without a region.
     """
 
     id: str
@@ -205,3 +222,39 @@ class AgentType:
     names: Callable[[AsyncSession, str], Awaitable[tuple[str, ...]]] | None = None
     drafts: Drafts | None = None
     views: frozenset[str] = frozenset()
+    language: str = "en"
+    also_in: Mapping[str, Wording] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages it serves, without regions, its own first."""
+        return (self.language, *self.also_in)
+
+    def in_language(self, tag: str) -> AgentType:
+        """The same agent type, speaking the language of a BCP 47 tag ("hi", "hi-IN").
+
+        Raises: LanguageNotOffered.
+        """
+        language = base_language(tag)
+        if language == self.language:
+            return self
+        wording = self.also_in.get(language)
+        if wording is None:
+            raise LanguageNotOffered(f"The agent type {self.id} does not speak {tag}")
+        own = Wording(self.name, self.description, self.greeting, self.instructions, self.can_do, self.try_saying)
+        return replace(
+            self,
+            name=wording.name,
+            description=wording.description,
+            greeting=wording.greeting,
+            instructions=wording.instructions,
+            can_do=wording.can_do,
+            try_saying=wording.try_saying,
+            language=language,
+            also_in={tag: other for tag, other in self.also_in.items() if tag != language} | {self.language: own},
+        )
+
+
+def base_language(tag: str) -> str:
+    """A BCP 47 tag without region and script: "hi" of "hi-IN"."""
+    return tag.replace("_", "-").partition("-")[0].lower()

@@ -18,9 +18,7 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnu
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import (
     LLMAssistantAggregator,
-    LLMContextAggregatorPair,
     LLMUserAggregator,
-    LLMUserAggregatorParams,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
@@ -32,17 +30,13 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from core.tasks import spawn
 from pipelines.base import AgentType
 from pipelines.gate import ClaimGate
+from pipelines.lines import Lines, lines
 from pipelines.teller import Teller
 from pipelines.tools import END_CALL, ToolDesk, schemas
-from pipelines.turns import SileroVAD
+from pipelines.turns import SileroVAD, UserAggregator
 
 AUDIO_IN_HZ = 16_000
 AUDIO_OUT_HZ = 24_000
-
-STILL_THERE = "Are you still there?"
-TAKING_LEAVE = "I can't hear anyone, so I'll hang up now. Goodbye."
-STAYING = "All right, I'm still here."
-FIXED_PROMPTS = (STILL_THERE, TAKING_LEAVE, STAYING)
 
 SECOND_SILENCE = 0.75
 """The silence after "Are you still there?" that is borne, as a share of the first."""
@@ -124,21 +118,15 @@ def build(
     """
     vad, turn_strategies = turns
     context = LLMContext(tools=schemas(agent.tools))
-    aggregators = LLMContextAggregatorPair(
-        context,
-        user_params=LLMUserAggregatorParams(
-            vad_analyzer=vad,
-            user_turn_strategies=turn_strategies,
-            user_idle_timeout=idle_prompt_s,
-        ),
-    )
+    user = UserAggregator(context, vad=vad, strategies=turn_strategies, idle_timeout_s=idle_prompt_s)
+    assistant = LLMAssistantAggregator(context)
 
     pipeline = Pipeline(
         [
             transport_in,
             teller.hush,
             services.stt,
-            aggregators.user(),
+            user,
             _CallerAudioEndsHere(),
             teller,
             services.llm,
@@ -146,7 +134,7 @@ def build(
             services.tts,
             transport_out,
             teller.played,
-            aggregators.assistant(),
+            assistant,
         ]
     )
 
@@ -167,12 +155,12 @@ def build(
         rtvi_observer_params=rtvi_params,
         observers=list(observers),
     )
-    patience = _Patience(worker, desk, teller, idle_prompt_s, ending)
-    patience.listen(aggregators.user())
+    patience = _Patience(worker, desk, teller, idle_prompt_s, ending, lines(agent.language))
+    patience.listen(user)
     conversation = Conversation(
         worker=worker,
-        user=aggregators.user(),
-        assistant=aggregators.assistant(),
+        user=user,
+        assistant=assistant,
         caller_acted=patience.renew,
         caller_present=patience.note_presence,
     )
@@ -193,12 +181,14 @@ class _Patience:
         teller: Teller,
         idle_prompt_s: float,
         ending: Callable[[str], None],
+        lines: Lines,
     ) -> None:
         self._worker = worker
         self._desk = desk
         self._teller = teller
         self._idle_prompt_s = idle_prompt_s
         self._ending = ending
+        self._lines = lines
         self._unanswered = 0
         self._over = False
 
@@ -222,7 +212,7 @@ class _Patience:
         """The caller is there, though they have nothing to say yet."""
         if self._unanswered == 2 and not self._over:
             # They have been told goodbye.
-            self._queue(TTSSpeakFrame(STAYING))
+            self._queue(TTSSpeakFrame(self._lines.staying))
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -235,9 +225,9 @@ class _Patience:
         self._unanswered += 1
         match self._unanswered:
             case 1:
-                await self._say(STILL_THERE, then_bear_s=self._idle_prompt_s * SECOND_SILENCE)
+                await self._say(self._lines.still_there, then_bear_s=self._idle_prompt_s * SECOND_SILENCE)
             case 2:
-                await self._say(TAKING_LEAVE, then_bear_s=LEAVE_S)
+                await self._say(self._lines.taking_leave, then_bear_s=LEAVE_S)
             case _ if not self._over:
                 self._over = True
                 self._ending("silence")

@@ -16,6 +16,7 @@ from typing import Literal
 
 from loguru import logger
 from pipecat.frames.frames import (
+    EagerEndOfTurnCancelFrame,
     Frame,
     InterruptionFrame,
     LLMContextFrame,
@@ -32,6 +33,7 @@ from core.tasks import spawn
 from identity.mfa import Asked
 from pipelines.base import Draft, Drafts, Json, Outcome, ToolContext
 from pipelines.keypad import Hush
+from pipelines.lines import lines
 from pipelines.played import Played, SpeechMark
 from pipelines.tools import ToolDesk
 
@@ -47,14 +49,6 @@ PATIENCE_S = 1.5
 MAX_REMINDED = 3
 """An outcome that is cut off is told again, this often at most."""
 
-LET_ME_READ = "Please let me read it to you first."
-ONE_MOMENT = "One moment, please."
-TYPE_IT = "Please type the code on the keypad on your screen, or press cancel."
-NOT_KNOWN = (
-    "I can't tell yet whether that went through. Please look at your statement before you try again; "
-    "nothing is done twice."
-)
-NOTHING_DONE = "The code was not entered in time, so nothing was done."
 STILL_BUSY_S = 8.0
 """How long a turn waits for an act under way before it is answered with a word of patience."""
 
@@ -109,6 +103,7 @@ class Teller(FrameProcessor):
         self.hush = Hush()
         self.played = Played(self._on_played)
         self._desk = desk
+        self._lines = lines(desk.language)
         self._drafts = drafts
         self._notify = notify
         self._note = note
@@ -120,6 +115,7 @@ class Teller(FrameProcessor):
         self._entered: tuple[str, Outcome] | None = None  # the last code typed, and what came of it
         self._spoken: tuple[str, float] | None = None  # a turn about to come, and when it began
         self._turns_seen = 0
+        self._guessed = False  # the model is answering what the caller has probably said
         self._tokens = 0
         self._words: dict[int, int] = {}
         self._owed: dict[int, _Owed] = {}
@@ -166,7 +162,7 @@ class Teller(FrameProcessor):
         elif hear_consent(text) == "no":
             spawn(self.cancel_code(), owner="cancel code")
         else:
-            spawn(self._say(TYPE_IT), owner="code hint")
+            spawn(self._say(self._lines.type_it), owner="code hint")
         return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -177,12 +173,40 @@ class Teller(FrameProcessor):
                 owed.cut_off = True
             if self._open is not None and self._open.heard_at is None:
                 self._tell_reading("due")
+            self._guess("")
+        elif isinstance(frame, EagerEndOfTurnCancelFrame):
+            self._guess("")
         elif direction is FrameDirection.DOWNSTREAM:
             if isinstance(frame, LLMContextUserTurnFrame):
-                self._spoken = frame.text, _began_at(frame.timestamp)
-            elif isinstance(frame, LLMContextFrame) and not frame.speculation and await self._heard(frame.context):
+                self._take_turn(frame)
+            elif isinstance(frame, LLMContextFrame) and await self._takes(frame):
                 return
         await self.push_frame(frame, direction)
+
+    def _take_turn(self, frame: LLMContextUserTurnFrame) -> None:
+        """The caller's turn is over; the question to the model follows, unless that was put ahead of time."""
+        if self._guessed:
+            self._guessed = False
+            self._turns_seen += 1
+            self._desk.hear(frame.text)
+        else:
+            self._spoken = frame.text, _began_at(frame.timestamp)
+
+    async def _takes(self, frame: LLMContextFrame) -> bool:
+        """Whether a question to the model goes no further."""
+        if not frame.speculation:
+            self._guess("")
+            return await self._heard(frame.context)
+        if self._open is not None or self.asking_code or self.owes:
+            # The turn may be for the teller, who waits for its end; it then comes again.
+            await self.broadcast_frame(EagerEndOfTurnCancelFrame)
+            return True
+        self._guess((_turns(frame.context) or [""])[-1])
+        return False
+
+    def _guess(self, text: str) -> None:
+        self._guessed = bool(text)
+        self._desk.guess(text)
 
     async def _heard(self, context: LLMContext) -> bool:
         """Whether the caller's new words were for the teller alone."""
@@ -198,11 +222,11 @@ class Teller(FrameProcessor):
             async with asyncio.timeout(STILL_BUSY_S), self._acting:
                 pass
         except TimeoutError:
-            await self._say(ONE_MOMENT)
+            await self._say(self._lines.one_moment)
             return True
         await self._remind()
         if self._code is not None:
-            await self._say(TYPE_IT)
+            await self._say(self._lines.type_it)
             return True
         if self._open is None:
             return False
@@ -222,7 +246,7 @@ class Teller(FrameProcessor):
             case "yes" if open_.heard_at is not None and began_at >= open_.heard_at:
                 spawn(self._confirm(open_.draft.id), owner="confirm")
             case "yes":
-                await self._say(LET_ME_READ)
+                await self._say(self._lines.let_me_read)
                 await self._read_back()
             case "repeat":
                 await self._read_back()
@@ -235,11 +259,7 @@ class Teller(FrameProcessor):
         return True
 
     def _new_turns(self, context: LLMContext) -> list[str]:
-        turns = [
-            standard_message_text(message)
-            for message in context.messages
-            if not isinstance(message, LLMSpecificMessage) and message.get("role") == "user"
-        ]
+        turns = _turns(context)
         new = turns[self._turns_seen :]
         self._turns_seen = len(turns)
         return new
@@ -304,14 +324,13 @@ class Teller(FrameProcessor):
             task = spawn(self._until_known(act), owner=f"teller {what}")
             await asyncio.wait([task], timeout=PATIENCE_S)
             if not task.done() and not quiet:
-                await self._say(ONE_MOMENT)
+                await self._say(self._lines.one_moment)
             try:
                 outcome = await asyncio.shield(task)
             except Exception as error:  # noqa: BLE001 - a tool's edge: the call goes on, the cause goes to the log
                 logger.error("A draft could not be settled: {}", type(error).__name__)
                 if not quiet:
-                    told = error.spoken if isinstance(error, AppError) and not isinstance(error, Busy) else NOT_KNOWN
-                    await self._say(told, owed=True)
+                    await self._say(self._why_not(error), owed=True)
                 return None
             if not quiet or outcome.state == "declined":
                 self._note(f"{what}: {outcome.state}")
@@ -319,6 +338,12 @@ class Teller(FrameProcessor):
             if outcome.state != "open" and not quiet:
                 self._desk.forget_heard(until=turn)
             return outcome
+
+    def _why_not(self, error: Exception) -> str:
+        """What the caller is told of an act that raised; errors know their sentence in English only."""
+        if isinstance(error, AppError) and not isinstance(error, Busy) and self._desk.language == "en":
+            return error.spoken
+        return self._lines.not_known
 
     async def _until_known(self, act: Callable[[ToolContext], Awaitable[Outcome]]) -> Outcome:
         """Repeat an act until its outcome is known: each is done once, however often it is asked for."""
@@ -400,7 +425,7 @@ class Teller(FrameProcessor):
         self._desk.forget_heard()
         self._notify({"type": "code-closed", "outcome": "expired", "tries_left": 0})
         self._notify({"type": "draft", "draft": None})
-        await self._say(NOTHING_DONE, owed=True)
+        await self._say(self._lines.nothing_done, owed=True)
         await self._take_back(draft_id)
 
     # Speech
@@ -465,3 +490,12 @@ def _began_at(timestamp: str) -> float:
     except ValueError:
         return 0.0
     return monotonic_s() - max(0.0, (utc_now() - began).total_seconds())
+
+
+def _turns(context: LLMContext) -> list[str]:
+    """What the caller has said, turn by turn."""
+    return [
+        standard_message_text(message)
+        for message in context.messages
+        if not isinstance(message, LLMSpecificMessage) and message.get("role") == "user"
+    ]

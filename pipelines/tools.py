@@ -108,6 +108,7 @@ class ToolDesk:
         means: The server's own.
         notify: Tells the page what is being done; must not block.
         admitted: Raises if the caller's log-in does not stand any more; asked in every transaction that writes.
+        language: Of the conversation, without a region.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class ToolDesk:
         means: Means,
         notify: Notify,
         admitted: Callable[[AsyncSession], Awaitable[None]] | None = None,
+        language: str = "en",
     ) -> None:
-        self.truth = Truth()
+        self.language = language
+        self.truth = Truth(language)
         self.on_draft: OnDraft | None = None
         self.on_view: Callable[[str], None] | None = None
         self.on_tool: Callable[[str, int, ToolOutcome], None] | None = None
@@ -136,6 +139,7 @@ class ToolDesk:
         self._calls_this_turn = 0
         self._turn = 0
         self._heard: deque[tuple[int, str]] = deque(maxlen=MAX_HEARD)
+        self._guess = ""
 
     def new_turn(self) -> None:
         """The caller spoke again: the count of tool calls starts anew."""
@@ -145,11 +149,16 @@ class ToolDesk:
         """Remember what the caller said: amounts are taken from their own words only."""
         self._turn += 1
         self._heard.append((self._turn, text[:MAX_HEARD_CHARS]))
+        self._guess = ""
+
+    def guess(self, text: str) -> None:
+        """Note what the caller has probably said before their turn is over ("": nothing); no act may rest on it."""
+        self._guess = text[:MAX_HEARD_CHARS]
 
     @property
     def last_heard(self) -> str:
-        """The caller's newest words that still count."""
-        return self._heard[-1][1] if self._heard else ""
+        """The caller's newest words that still count, or are about to."""
+        return self._guess or (self._heard[-1][1] if self._heard else "")
 
     @property
     def turn(self) -> int:
@@ -260,6 +269,7 @@ class ToolDesk:
             actor=replace(self._actor, command=self.last_heard or None),
             means=self._means,
             heard=tuple(text for _, text in self._heard),
+            language=self.language,
         )
 
     def _failed(

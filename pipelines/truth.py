@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.money import Money
-from core.spoken import hear_amounts, say_list, say_money, say_number, say_ordinal
+from core.spoken import hear_amounts, say_ordinal
 from core.spoken.say import MONTHS
 from core.spoken.tokens import word_set
-from pipelines.claims import Claim, Said, affirms, asks_whether_done, sentences
+from pipelines.claims import Claim, Said, affirms, asks_whether_done, hindi, sentences
+from pipelines.lines import lines
 
 MAX_ACTS = 100
 MAX_TOLD = 200
@@ -68,13 +69,13 @@ class _Act:
     Attributes:
         amount: What was moved.
         who: Every word it may be named by.
-        told: How it is told.
+        name: The name to say first.
         done: Whether it was.
     """
 
     amount: Money | None
     who: frozenset[str]
-    told: str
+    name: str
     done: bool
 
 
@@ -86,7 +87,9 @@ class Truth:
     as a statement read out in this call does. What claims nothing may always be said.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = "en") -> None:
+        self._lines = lines(language)
+        self._in_hindi = language == "hi"
         self._acts: deque[_Act] = deque(maxlen=MAX_ACTS)
         self._told: deque[_Told] = deque(maxlen=MAX_TOLD)
 
@@ -106,7 +109,7 @@ class Truth:
 
     def told(self, text: str) -> None:
         """Remember the server's own words: a tool's result, or what it said itself."""
-        for said in sentences(text):
+        for said in sentences(text, hindi=self._in_hindi):
             self._told.append(_Told(said, frozenset(_amounts(said.text)), _dates(said)))
 
     def allows(self, sentence: str, *, asked: str = "") -> bool:
@@ -116,18 +119,13 @@ class Truth:
             sentence: What the model is about to say.
             asked: The caller's newest words: after "did you send it", a mere "yes" is a claim.
         """
-        return all(self._may_say(said, asked) for said in sentences(sentence))
+        return all(self._may_say(said, asked) for said in sentences(sentence, hindi=self._in_hindi))
 
     def instead(self) -> str:
         """What to say in place of a claim that was held back; true whatever it claimed."""
         moved = [act for act in self._acts if act.done and act.amount is not None]
-        if not moved:
-            changed = any(act.done for act in self._acts)
-            return f"To be clear: no money has moved in this call{'' if changed else ', and nothing has been changed'}."
-        told = say_list([act.told for act in list(moved)[-_MAX_LISTED:]])
-        more = len(moved) - _MAX_LISTED
-        before = f", and {say_number(more)} {'payment' if more == 1 else 'payments'} before that" if more > 0 else ""
-        return f"To be clear: what has moved in this call is {told}{before}. No other money has moved."
+        told = [self._lines.moved(act.amount, act.name) for act in moved[-_MAX_LISTED:] if act.amount]
+        return self._lines.truth(told, len(moved) - len(told), any(act.done for act in self._acts))
 
     def _may_say(self, said: Said, asked: str) -> bool:
         if said.undoes and self._was_done(said) and not self._word_for_word(said):
@@ -176,6 +174,8 @@ class Truth:
 
     def _fits(self, act: _Act, about: _About) -> bool:
         """Whether all that a sentence says can be of this act."""
+        if about.hindi:
+            return self._fits_in_hindi(act, about)
         known = act.who | _GENERIC
         if about.balances and not about.balances <= {amount for told in self._told for amount in told.amounts}:
             return False
@@ -188,6 +188,19 @@ class Truth:
         if about.others or not about.amounts <= {act.amount} or not about.content <= known:
             return False
         return all(word in act.who or word in _AFTER_TO for word in about.after_to)
+
+    def _fits_in_hindi(self, act: _Act, about: _About) -> bool:
+        """The same, where the server has told what was done in English and the sentence is in Hindi."""
+        if not about.balances <= {amount for told in self._told for amount in told.amounts}:
+            return False
+        if act.amount is None:
+            known = {word for told in self._told for word in told.said.words}
+            return not (about.amounts or about.balances or about.money) and about.thing in known
+        return (
+            not about.others
+            and about.amounts <= {act.amount}
+            and not hindi.names_in(list(about.content), [*act.who, *_GENERIC])
+        )
 
     def _is_paraphrase(self, said: Said) -> bool:
         """Whether the server has said as much in other words, of no other day."""
@@ -208,6 +221,8 @@ class Truth:
 
     def _is_history(self, said: Said) -> bool:
         """Whether it tells what a statement that was read out tells, with its day."""
+        if said.hindi:
+            return self._is_history_in_hindi(said)
         days, amounts = _dates(said), _amounts_and_balances(said.text)[0]
         if _THIS_MOMENT & set(said.words) or not (days or _PERIOD.search(said.text)):
             return False
@@ -221,6 +236,13 @@ class Truth:
             return any(days <= told.dates for told in dated)
         return all(any(amount in told.amounts and days <= told.dates for told in dated) for amount in amounts)
 
+    def _is_history_in_hindi(self, said: Said) -> bool:
+        """The days are read out in English: of a sentence in Hindi only the amounts can be held against them."""
+        amounts = _amounts(said.text)
+        dated = [told for told in self._told if told.dates or _PERIOD.search(told.said.text)]
+        known = {amount for told in dated for amount in told.amounts}
+        return bool(amounts) and amounts <= known and hindi.tells_of_the_past(said.text)
+
 
 @dataclass(frozen=True, slots=True)
 class _About:
@@ -233,6 +255,8 @@ class _About:
         after_to: The words after each "to".
         money: Whether it claims that money moved.
         others: The words by which it claims something else.
+        thing: What that is, where it is claimed in Hindi.
+        hindi: Whether it is in Hindi, or partly.
     """
 
     content: set[str]
@@ -241,6 +265,8 @@ class _About:
     after_to: list[str]
     money: bool
     others: set[str]
+    thing: str | None
+    hindi: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +278,7 @@ class _Told:
 
 def _act(amount: Money | None, names: Sequence[str], *, done: bool) -> _Act:
     words = frozenset(word for name in names for said in sentences(name) for word in said.words)
-    spoken = names[0] if names else ""
-    told = f"{say_money(amount)}{f' to {spoken}' if spoken else ''}" if amount else spoken
-    return _Act(amount, words, told, done)
+    return _Act(amount, words, names[0] if names else "", done)
 
 
 def _about(said: Said, claims: Sequence[Claim]) -> _About:
@@ -264,6 +288,8 @@ def _about(said: Said, claims: Sequence[Claim]) -> _About:
         [following for word, following in pairwise(said.words) if word == "to"],
         any(claim.money or claim.balance for claim in claims),
         {claim.word for claim in claims if claim.other},
+        hindi.kept_thing(said.text) if said.hindi else None,
+        said.hindi,
     )
 
 

@@ -21,7 +21,16 @@ from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
 from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
+from pipecat.frames.frames import (
+    Frame,
+    STTMetadataFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
 from pipecat.metrics.metrics import MetricsData, TurnMetricsData
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator, LLMUserAggregatorParams
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
@@ -174,6 +183,70 @@ def strategies(model: SmartTurnModel) -> tuple[SileroVAD, UserTurnStrategies]:
     """The voice activity detector of one call and its turn strategies: VAD or a transcript starts, Smart Turn ends."""
     turn = SmartTurnAnalyzer(model)
     return SileroVAD(turn=turn), UserTurnStrategies(stop=[TurnAnalyzerUserTurnStopStrategy(turn_analyzer=turn)])
+
+
+class UserAggregator(LLMUserAggregator):
+    """pipecat's, whose turns are ruled by our strategies unless the recogniser that serves rules them itself.
+
+    Flux does. A recogniser that takes over need not, and the turn that is open then is ended by ours, which go on with
+    it where the other one left it. pipecat lets strategies that were given rule always; left out they would be its own,
+    with a model for each call.
+    """
+
+    def __init__(
+        self, context: LLMContext, *, vad: SileroVAD, strategies: UserTurnStrategies, idle_timeout_s: float
+    ) -> None:
+        params = LLMUserAggregatorParams(
+            vad_analyzer=vad, user_turn_strategies=strategies, user_idle_timeout=idle_timeout_s
+        )
+        super().__init__(context, params=params)
+        self._ours = strategies
+        self._between_turns: UserTurnStrategies | None = None
+        """What rules from the end of this turn on."""
+        self._in_turn = False
+        self._voice: VADUserStartedSpeakingFrame | None = None
+        self.add_event_handler("on_user_turn_started", self._turn_starts)
+        self.add_event_handler("on_user_turn_stopped", self._turn_stops)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Let a recogniser say who rules; all else is pipecat's."""
+        match frame:
+            case STTMetadataFrame():
+                theirs, frame.user_turn_strategies = frame.user_turn_strategies, None
+                await self._serve(theirs or self._ours)
+            case VADUserStartedSpeakingFrame():
+                self._voice = frame
+            case VADUserStoppedSpeakingFrame():
+                self._voice = None
+        await super().process_frame(frame, direction)
+
+    async def _serve(self, strategies: UserTurnStrategies) -> None:
+        """Another recogniser serves, which these go with."""
+        if not self._in_turn:
+            await self._rule(strategies)
+            return
+        self._between_turns = strategies
+        if await self._rule(self._ours):
+            for strategy in self._ours.stop or []:
+                await strategy.handle_user_turn_started()
+                if self._voice is not None:
+                    await strategy.process_frame(self._voice)
+
+    async def _rule(self, strategies: UserTurnStrategies) -> bool:
+        """Whether that is a change."""
+        changed = strategies is not self._user_turn_controller.user_turn_strategies
+        if changed:
+            await self._user_turn_controller.update_strategies(strategies)
+        return changed
+
+    async def _turn_starts(self, *_: object) -> None:
+        self._in_turn = True
+
+    async def _turn_stops(self, *_: object) -> None:
+        self._in_turn = False
+        if self._between_turns is not None:
+            strategies, self._between_turns = self._between_turns, None
+            await self._rule(strategies)
 
 
 def warm_vad() -> None:

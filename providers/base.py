@@ -10,14 +10,20 @@ A module `providers/<name>.py` (or a package of that name) may offer:
     async def close() -> None                                   # give back what `warm` took
     async def check(settings: Settings) -> None                 # ask the vendor whether it serves us
     async def say(settings, text, *, voice, language, sample_rate) -> bytes   # a fixed sentence, to be kept
+    def check_language(settings: Settings, tag: str) -> None    # raises LanguageNotOffered; without it, all are served
+    def check_voice(settings: Settings, voice: str, tag: str) -> None    # raises VoiceNotOffered, where it can be known
+    async def find_voice(settings: Settings, voice: str) -> None    # ask the vendor for it; raises VoiceNotOffered
     PRICES: Tariff
     PATIENCE_S: float = 0.0    # the least deadline before another vendor takes over
 
 `check` asks the cheapest question that takes the key; whatever it raises tells what is wrong (pipecat's
 `classify_http_exception` reads it). It is asked when the server starts and while a vendor is given a rest.
 
-A vendor that is a package has one module a kind: `providers/<name>/stt.py` with `stt()`, and `warm()` and `close()` of
-its own; `ready` and `PRICES` stand in the package.
+`check_language` and `check_voice` make no connection and load nothing: they are asked before a call, and whenever a
+profile is looked at. `stt` and `tts` raise what they raise.
+
+A vendor that is a package has one module a kind: `providers/<name>/stt.py` with `stt()`, and `warm()`, `close()` and
+`check_language()` of its own; `ready` and `PRICES` stand in the package.
 
 The module's name is the provider's name in `STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`. What it returns are
 ordinary pipecat services, so the pipeline is the same list of processors whichever vendor is chosen.
@@ -36,6 +42,30 @@ from providers.phrases import Phrases
 
 Kind = Literal["stt", "llm", "tts"]
 
+KIND_NAMES: dict[Kind, str] = {"stt": "Speech to text", "llm": "Language model", "tts": "Text to speech"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said when a vendor is slow or fails, in one language.
+
+    Attributes:
+        one_moment: While a model takes its time.
+        again: Before an answer that another model begins anew; it ends with a space.
+        apology: Where nobody is left.
+    """
+
+    one_moment: str
+    again: str
+    apology: str
+
+
+ENGLISH = Words(
+    one_moment="One moment.",
+    again="Sorry, let me start again. ",
+    apology="I'm sorry, I can't help you any further just now. Please call again a little later. Goodbye.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Brief:
@@ -48,7 +78,11 @@ class Brief:
         names: Proper names this caller may say (payees, contacts), as written.
         language: BCP 47 tag of the conversation.
         voice: The vendor's name of a voice; empty: the vendor's file chooses one for the language.
+        voice_of: The only vendor who knows that voice, the others choose for themselves; empty: whoever serves.
+        providers: Who serves, by kind, in the words of the settings ("deepgram", "fallback:a,b"); a kind that is
+            missing is served by whom the settings name.
         prompts: Sentences that are the same in every call, such as the greeting.
+        words: What is said when a vendor is slow or fails, in the language of the conversation.
     """
 
     agent_type: str
@@ -58,6 +92,9 @@ class Brief:
     language: str = "en"
     voice: str = ""
     prompts: tuple[str, ...] = ()
+    voice_of: str = ""
+    providers: Mapping[Kind, str] = field(default_factory=dict)
+    words: Words = ENGLISH
 
 
 class LanguageNotOffered(AppError):
@@ -65,6 +102,25 @@ class LanguageNotOffered(AppError):
 
     code = "language_not_offered"
     status = 422
+
+
+class VoiceNotOffered(AppError):
+    """A vendor has no such voice, or none such for the language of the conversation."""
+
+    code = "voice_not_offered"
+    status = 422
+
+
+def only_english(tag: str, refusal: str) -> None:
+    """Raises: LanguageNotOffered, saying `refusal` and the language, unless that is English."""
+    if tag.replace("_", "-").partition("-")[0].lower() != "en":
+        raise LanguageNotOffered(f"{refusal} {tag}, only English")
+
+
+def only_voice(voice: str, only: str, vendor: str) -> None:
+    """Raises: VoiceNotOffered, unless none is asked for, or the one that a vendor has."""
+    if voice not in ("", only):
+        raise VoiceNotOffered(f"{vendor} has one voice, {only}, and none named {voice}. Leave the voice empty")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from core.settings import Settings
 from providers import speakable
-from providers.base import Brief, Kind, LanguageNotOffered, Prices, Readiness, Tariff
+from providers.base import Brief, Kind, LanguageNotOffered, Prices, Readiness, Tariff, VoiceNotOffered
 from providers.websocket_voice import WebsocketVoice
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ def tts(settings: Settings, brief: Brief) -> TTSService:
     )
 
 
+def check_language(settings: Settings, tag: str) -> None:
+    """Raises: LanguageNotOffered."""
+    _language(settings.cartesia_model, tag)
+
+
 async def check(settings: Settings) -> None:
     """Ask for the voice that is set, or for any, with our key."""
     async with _client(settings, CHECK_S) as client:
@@ -94,6 +99,20 @@ async def check(settings: Settings) -> None:
             await client.voices.get(settings.cartesia_voice_id)
         else:
             await client.voices.list(limit=1)
+
+
+async def find_voice(settings: Settings, voice: str) -> None:
+    """Ask for a voice with our key.
+
+    Raises: VoiceNotOffered; whatever is wrong if the vendor does not say.
+    """
+    from cartesia import BadRequestError, NotFoundError, UnprocessableEntityError
+
+    async with _client(settings, CHECK_S) as client:
+        try:
+            await client.voices.get(voice)
+        except (BadRequestError, NotFoundError, UnprocessableEntityError):
+            raise VoiceNotOffered(f"Cartesia has no voice {voice} for this key. Copy its id from Cartesia") from None
 
 
 async def say(settings: Settings, text: str, *, voice: str, language: str, sample_rate: int) -> bytes:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from loguru import logger
 from pipecat.processors.frame_processor import FrameProcessor
 
 import providers
 from core.errors import AppError
 from core.settings import Settings
-from providers.base import Brief, Kind, Readiness
+from providers.base import Brief, Kind, LanguageNotOffered, Readiness, VoiceNotOffered
 from providers.failover import Breaker, Breakers, FailoverLLM, FailoverSTT, FailoverTTS, Link, Listener
+from providers.failover.breaker import CHECK_TIMEOUT_S
 from providers.prompts import Prompts
 
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
@@ -45,9 +48,13 @@ _LAST = "offline"
 """Needs neither key nor network; stands behind all others, and alone when nothing better is ready."""
 
 _CHAIN = "fallback:"
-_FAILOVER = {"stt": FailoverSTT, "llm": FailoverLLM}
+
+_WORK = {"stt": "hear", "llm": "answer in", "tts": "speak"}
 
 _added: dict[str, ModuleType] = {}
+
+_used: dict[ModuleType, None] = {}
+"""What may hold models of this process."""
 
 breakers = Breakers()
 """Which vendors are trusted just now, by all calls of this process."""
@@ -63,13 +70,20 @@ class UnknownProvider(AppError):
     status = 500
 
 
+class ProviderNotReady(AppError):
+    """A vendor that was named has no key here, or is not installed."""
+
+    code = "provider_not_ready"
+    status = 422
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The provider that serves one kind, and why it was chosen.
 
     Attributes:
         behind: Who steps in when it fails, in this order.
-        passed_over: Who was wished for and cannot serve, each with the reason.
+        passed_over: Who was wished for and cannot serve, or not in this language, each with the reason.
     """
 
     kind: Kind
@@ -140,30 +154,105 @@ def _has_submodule(module: ModuleType, kind: Kind) -> bool:
     return hasattr(module, "__path__") and find_spec(f"{module.__name__}.{kind}") is not None
 
 
-def choose(settings: Settings, kind: Kind) -> Choice:
-    """Who serves `kind`: those set, else those that have a key, else the best that runs on this machine.
+def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice:
+    """Who serves `kind`: those a brief names, else those set, else all who have a key, else the best that runs here.
 
-    Behind all of them stands the offline one, if it is installed.
+    Behind all of them stands the offline one, if it is installed. Whoever does not serve the brief's language is left
+    out.
 
-    Raises: UnknownProvider.
+    Raises: UnknownProvider; LanguageNotOffered if nobody is left who does.
     """
+    language = "en" if brief is None else brief.language
+    named = brief is not None and kind in brief.providers
+    settings = _as_named(settings, kind, brief)
     wanted = _wanted(settings, kind)
+    mute: dict[str, str] = {}  # who could serve, but not in this language, and why
     if wanted:
         states = {name: readiness(settings, name, kind) for name in wanted}
-        able = [name for name in wanted if states[name].ok]
-        why = f"set by {kind.upper()}_PROVIDER"
-        passed_over = tuple(f"{name}: {states[name].why}" for name in wanted if name not in able)
+        able = [name for name in wanted if states[name].ok and _serves(settings, name, kind, language, mute)]
+        why = "set by the agent's profile" if named else f"set by {kind.upper()}_PROVIDER"
+        passed_over = tuple(f"{name}: {mute.get(name) or states[name].why}" for name in wanted if name not in able)
     else:
-        able, why = _best(settings, kind)
-        passed_over = ()
+        able, why = _best(settings, kind, language, mute)
+        passed_over = tuple(f"{name}: {refusal}" for name, refusal in mute.items())
     last = readiness(settings, _LAST, kind)
-    if _LAST not in able and (last.ok or not (able or wanted)):
+    if _LAST not in able and (
+        _serves(settings, _LAST, kind, language, mute) if last.ok else not (able or wanted or mute)
+    ):
         able.append(_LAST)
+    if not able and mute:
+        raise LanguageNotOffered(
+            f"Nobody who is set up here can {_WORK[kind]} {language}: {'; '.join(mute.values())}. "
+            "Give the server the key of a vendor who can, or choose another language"
+        )
     if not able:
         able, why = wanted, f"{why}; {passed_over[0]}" if passed_over else why
     elif able == [_LAST] and not wanted:
         why = last.why
     return Choice(kind, able[0], why, tuple(able[1:]), passed_over)
+
+
+def confirm(settings: Settings, kind: Kind, brief: Brief) -> Choice:
+    """Who would serve a brief; stricter than `choose`, for somebody who is about to ask for it.
+
+    Raises: UnknownProvider; ProviderNotReady if one that the brief names lacks its key; LanguageNotOffered if nobody
+        serves its language; VoiceNotOffered if the first of them is known not to have its voice.
+    """
+    named = _as_named(settings, kind, brief)
+    for name in _wanted(named, kind) if kind in brief.providers else ():
+        state = readiness(named, name, kind)
+        if not state.ok:
+            raise ProviderNotReady(f"{name} cannot serve: {state.why}")
+    choice = choose(settings, kind, brief)
+    check_voice = getattr(_part(choice.name, kind), "check_voice", None)
+    if kind == "tts" and check_voice is not None:
+        check_voice(settings, brief.voice, brief.language)
+    return choice
+
+
+async def confirm_voice(settings: Settings, name: str, voice: str) -> None:
+    """Ask a vendor for a voice; one that cannot be asked, or does not answer, is believed to have it.
+
+    Raises: VoiceNotOffered.
+    """
+    find_voice = getattr(_part(name, "tts"), "find_voice", None)
+    if find_voice is None:
+        return
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await find_voice(settings, voice)
+    except VoiceNotOffered:
+        raise
+    except Exception as error:  # noqa: BLE001 - a vendor's SDK may raise anything; calls go without that voice if need be
+        logger.warning("{} did not tell whether it has a voice: {}", name, type(error).__name__)
+
+
+def offered(settings: Settings, kind: Kind) -> dict[str, Readiness]:
+    """Everybody who does `kind`, in the order of preference, and whether they could if they were named."""
+    each = ((name, _with_provider(settings, kind, name)) for name in names() if _offers(name, kind))
+    return {name: readiness(named, name, kind) for name, named in each}
+
+
+def _as_named(settings: Settings, kind: Kind, brief: Brief | None) -> Settings:
+    """The settings with the brief's providers in place of the server's."""
+    value = brief.providers.get(kind) if brief is not None else None
+    return settings if value is None else _with_provider(settings, kind, value)
+
+
+def _with_provider(settings: Settings, kind: Kind, value: str) -> Settings:
+    return settings.model_copy(update={f"{kind}_provider": value})
+
+
+def _serves(settings: Settings, name: str, kind: Kind, language: str, mute: dict[str, str]) -> bool:
+    """Whether a provider that is ready serves a language; if not, its reason goes into `mute`."""
+    check_language = getattr(_part(name, kind), "check_language", None)
+    try:
+        if check_language is not None:
+            check_language(settings, language)
+    except LanguageNotOffered as refusal:
+        mute[name] = refusal.message
+        return False
+    return True
 
 
 def _wanted(settings: Settings, kind: Kind) -> list[str]:
@@ -177,14 +266,14 @@ def _wanted(settings: Settings, kind: Kind) -> list[str]:
     return found
 
 
-def _best(settings: Settings, kind: Kind) -> tuple[list[str], str]:
-    """Everybody who has a key, else the first that runs here; and why."""
+def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -> tuple[list[str], str]:
+    """Everybody who has a key, else the first that runs here, of those who serve a language; and why."""
     able, why = [], ""
     for name in names():
         if name == _LAST or name in _added or (able and name in _LOCAL) or not _offers(name, kind):
             continue
         state = readiness(settings, name, kind)
-        if state.ok:
+        if state.ok and _serves(settings, name, kind, language, mute):
             able.append(name)
             why = why or state.why
             if name in _LOCAL:
@@ -198,8 +287,11 @@ def readiness(settings: Settings, name: str, kind: Kind) -> Readiness:
 
 
 def make(settings: Settings, kind: Kind, brief: Brief, listener: Listener | None = None) -> Any:
-    """A pipecat service of `kind` for one call, or a chain of them that looks like one."""
-    choice = choose(settings, kind)
+    """A pipecat service of `kind` for one call, or a chain of them that looks like one.
+
+    Raises: as `choose`.
+    """
+    choice = choose(settings, kind, brief)
     if not choice.behind:
         return _service(settings, choice.name, kind, brief)
     links = [
@@ -211,13 +303,25 @@ def make(settings: Settings, kind: Kind, brief: Brief, listener: Listener | None
         )
         for name in choice.chain
     ]
-    return FailoverTTS(links, listener, prompts) if kind == "tts" else _FAILOVER[kind](links, listener)
+    match kind:
+        case "stt":
+            return FailoverSTT(links, listener, words=brief.words)
+        case "llm":
+            return FailoverLLM(links, listener, words=brief.words)
+        case "tts":
+            return FailoverTTS(links, listener, prompts)
 
 
 def _service(settings: Settings, name: str, kind: Kind, brief: Brief) -> FrameProcessor:
     part = _part(name, kind)
     assert part is not None, "choose() names only providers that offer the kind"
-    return getattr(part, kind)(settings, brief)
+    _used[part] = None
+    return getattr(part, kind)(settings, _brief_for(name, brief))
+
+
+def _brief_for(name: str, brief: Brief) -> Brief:
+    """What one vendor is told: a voice is known to its own vendor only."""
+    return brief if brief.voice_of in ("", name) else replace(brief, voice="")
 
 
 def breaker(settings: Settings, name: str, kind: Kind) -> Breaker:
@@ -227,22 +331,28 @@ def breaker(settings: Settings, name: str, kind: Kind) -> Breaker:
     return breakers.of(name, kind, ask, first_rest_s=settings.vendor_rest_s)
 
 
-def vendors(settings: Settings) -> list[Breaker]:
-    """What is known of every vendor of the chains that can be asked."""
-    return [
-        breaker(settings, name, kind)
-        for kind in KINDS
-        for name in choose(settings, kind).chain
-        if hasattr(load(name), "check")
-    ]
+def vendors(settings: Settings, briefs: Sequence[Brief] = ()) -> list[Breaker]:
+    """What is known of every vendor that can be asked, of the chains set and of those that serve the briefs."""
+    found: dict[tuple[str, Kind], None] = {}
+    for kind in KINDS:
+        for choice in (choose(settings, kind), *(choice for _, choice in _choices(settings, kind, briefs))):
+            found |= {(name, kind): None for name in choice.chain}
+    return [breaker(settings, name, kind) for name, kind in found if hasattr(load(name), "check")]
 
 
-async def check(settings: Settings) -> list[Breaker]:
+def _choices(settings: Settings, kind: Kind, briefs: Sequence[Brief]) -> Iterator[tuple[Brief, Choice]]:
+    """Who serves each brief; without those that nobody serves, which are told where they are asked for."""
+    for brief in briefs:
+        with suppress(LanguageNotOffered, UnknownProvider):
+            yield brief, choose(settings, kind, brief)
+
+
+async def check(settings: Settings, briefs: Sequence[Brief] = ()) -> list[Breaker]:
     """Ask every vendor of the chains whether it serves us; those that do not.
 
     They are given a rest at once, so that the first caller is spared the discovery.
     """
-    asked = vendors(settings)
+    asked = vendors(settings, briefs)
     troubles = await asyncio.gather(*(found.ask() for found in asked))
     for found, trouble in zip(asked, troubles, strict=True):
         if trouble is not None:
@@ -251,29 +361,36 @@ async def check(settings: Settings) -> list[Breaker]:
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
-    """Load the models of the chosen providers before the first call."""
-    for part in _chosen_parts(settings):
+    """Load the models of those who serve the briefs before the first call."""
+    concerned: dict[ModuleType, list[Brief]] = {}
+    for kind in KINDS:
+        for brief, choice in _choices(settings, kind, briefs):
+            for name in choice.chain:
+                part = _part(name, kind)
+                assert part is not None
+                concerned.setdefault(part, []).append(_brief_for(name, brief))
+    for part, those in concerned.items():
         if hasattr(part, "warm"):
-            await part.warm(settings, briefs)
+            _used[part] = None
+            await part.warm(settings, those)
 
 
 async def prepare_prompts(settings: Settings, briefs: Sequence[Brief]) -> None:
-    """Have the first voice speak the fixed sentences, where it can without a call; it takes as long as it takes."""
-    name = choose(settings, "tts").name
-    part = _part(name, "tts")
-    if part is not None and hasattr(part, "say"):
-        await prompts.prepare(name, part, settings, briefs)
+    """Have each first voice speak its fixed sentences, where it can without a call; it takes as long as it takes."""
+    concerned: dict[str, list[Brief]] = {}
+    for brief, choice in _choices(settings, "tts", briefs):
+        concerned.setdefault(choice.name, []).append(_brief_for(choice.name, brief))
+    for name, those in concerned.items():
+        part = _part(name, "tts")
+        if part is not None and hasattr(part, "say"):
+            await prompts.prepare(name, part, settings, those)
 
 
-async def close(settings: Settings) -> None:
-    """Give back what `warm` took."""
+async def close() -> None:
+    """Give back what `warm` and calls took."""
     breakers.close()
     prompts.clear()
-    for part in _chosen_parts(settings):
+    while _used:
+        part, _ = _used.popitem()
         if hasattr(part, "close"):
             await part.close()
-
-
-def _chosen_parts(settings: Settings) -> list[ModuleType]:
-    parts = (_part(name, kind) for kind in KINDS for name in choose(settings, kind).chain)
-    return list(dict.fromkeys(part for part in parts if part is not None))

@@ -10,7 +10,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
     from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
     from pipecat.processors.aggregators.llm_context import LLMContext
+    from pipecat.processors.frame_processor import FrameProcessorSetup
     from pipecat.services.ai_service import AIService as _Service
     from pipecat.services.openai.base_llm import BaseOpenAILLMService as _ChatService
 else:
@@ -236,6 +237,17 @@ class OverHTTP(_Service):
     """Stands before one of pipecat's services: plain errors, and no line left behind."""
 
     _client: Any
+    _greeting: asyncio.Task[None] | None = None
+
+    async def setup(self, setup: FrameProcessorSetup) -> None:
+        """Have a line open by the time the caller has been greeted; the first question would wait for its handshake."""
+        await super().setup(setup)
+        self._greeting = self.create_task(self._open_line())
+
+    async def _open_line(self) -> None:
+        # No vendor has anything at this address. Should there be no line, the first question tells.
+        with suppress(Exception):
+            await self._client.get("/", cast_to=object)
 
     def _classify_error(self, exception: Exception) -> ErrorCategory | None:
         return category_of(exception)
@@ -247,6 +259,8 @@ class OverHTTP(_Service):
 
     async def cleanup(self) -> None:
         """Hang up."""
+        if self._greeting is not None:
+            await self.cancel_task(self._greeting)
         await super().cleanup()
         await self._client.close()
 

@@ -98,6 +98,12 @@ def stt(settings: Settings, brief: Brief) -> STTService:
     return _make_flux(settings, brief) if _is_flux(settings) else _make_nova(settings, brief)
 
 
+def check_language(settings: Settings, tag: str) -> None:
+    """Raises: LanguageNotOffered."""
+    model = settings.deepgram_model
+    _flux_model(model, tag) if _is_flux(settings) else _nova_language(model, tag)
+
+
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file
     """Import the SDK, which takes half a second that the first caller would wait."""
     await load(_flux if _is_flux(settings) else _nova)

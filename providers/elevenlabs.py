@@ -96,6 +96,11 @@ def tts(settings: Settings, brief: Brief) -> TTSService:
     )
 
 
+def check_language(settings: Settings, tag: str) -> None:
+    """Raises: LanguageNotOffered."""
+    _language(settings.elevenlabs_model, tag)
+
+
 async def check(settings: Settings) -> None:
     """Ask for the list of models with our key."""
     async with _client(settings, CHECK_S) as client:

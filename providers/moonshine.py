@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings
-from providers.base import FREE, Brief, Kind, Readiness
+from providers.base import FREE, Brief, Kind, Readiness, only_english
 from providers.local.download import InstallFailed, RemoteFile
 from providers.local.engine import Engine, Shared
 
@@ -59,9 +59,18 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
     return ENGINE.ready(settings)
 
 
-def stt(settings: Settings, brief: Brief) -> STTService:  # noqa: ARG001 - its model takes no hints
-    """The recogniser, over the shared model. Raises: whatever the engine says of a damaged model."""
+def stt(settings: Settings, brief: Brief) -> STTService:
+    """The recogniser, over the shared model, which takes no hints.
+
+    Raises: LanguageNotOffered, and whatever the engine says of a damaged model.
+    """
+    check_language(settings, brief.language)
     return _service()(_shared.get(ENGINE.folder(settings)))
+
+
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    only_english(tag, "Moonshine's model does not hear")
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings
-from providers.base import FREE, Brief, Kind, Readiness
+from providers.base import FREE, Brief, Kind, Readiness, only_english, only_voice
 from providers.local.download import RemoteFile
 from providers.local.engine import Engine, Shared
 
@@ -52,9 +52,24 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
     return ENGINE.ready(settings)
 
 
-def tts(settings: Settings, brief: Brief) -> TTSService:  # noqa: ARG001 - one voice for every agent type
-    """The voice, over the shared model."""
+def tts(settings: Settings, brief: Brief) -> TTSService:
+    """The voice, the same for every agent type, over the shared model.
+
+    Raises: LanguageNotOffered, VoiceNotOffered.
+    """
+    check_language(settings, brief.language)
+    check_voice(settings, brief.voice, brief.language)
     return _service()(_shared.get(ENGINE.folder(settings)))
+
+
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    only_english(tag, "Piper's voice does not speak")
+
+
+def check_voice(settings: Settings, voice: str, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: VoiceNotOffered."""
+    only_voice(voice, VOICE, "Piper")
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -92,7 +93,7 @@ def _read(file: Path) -> bytes | None:
 def _write(file: Path, sound: bytes) -> None:
     with suppress(OSError):  # it is only a cache
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         unfinished.write_bytes(sound)
         unfinished.replace(file)
 

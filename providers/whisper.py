@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings
-from providers.base import FREE, Brief, Kind, Readiness
+from providers.base import FREE, Brief, Kind, Readiness, only_english
 from providers.local.download import RemoteFile
 from providers.local.engine import Engine, Shared
 
@@ -57,8 +57,17 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
 
 
 def stt(settings: Settings, brief: Brief) -> STTService:
-    """The recogniser, over the shared model, with the caller's own names as hints."""
+    """The recogniser, over the shared model, with the caller's own names as hints.
+
+    Raises: LanguageNotOffered.
+    """
+    check_language(settings, brief.language)
     return _service()(_shared.get(ENGINE.folder(settings)), brief.names[:MAX_HOTWORDS])
+
+
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    only_english(tag, "Whisper's model on this machine does not hear")
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file

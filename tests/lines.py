@@ -147,6 +147,7 @@ class Line:
         llm: The language model.
         speed: How many times faster than real time the agent speaks.
         traced: Whether spans are made of it.
+        language: Of the conversation.
     """
 
     def __init__(
@@ -159,7 +160,9 @@ class Line:
         call_id: str = "call_1",
         speed: float = 1000.0,
         traced: bool = False,
+        language: str = "en",
     ) -> None:
+        agent = AGENT.in_language(language)
         self.db, self.guest = db, guest
         self.pigeon = pigeon or Pigeon()
         self.told: list[Mapping[str, Json]] = []
@@ -173,12 +176,13 @@ class Line:
             actor=Actor(guest.otp_id, "otp", "voice", call_id=call_id),
             means=Means(settings, SECRET, self.pigeon),
             notify=self.told.append,
+            language=language,
         )
         self.teller = Teller(self.desk, AGENT.drafts, notify=self.told.append, note=self.notes.append)
         self.voice, self.loudspeaker = Voice(), Loudspeaker(speed)
         self.rtvi: RTVIProcessor = GuardedRTVIProcessor(withhold=self.teller.typed)
         self.conversation = build(
-            agent=AGENT,
+            agent=agent,
             services=Services(stt=Ears(), llm=llm, tts=self.voice),
             transport_in=Ears(),
             transport_out=self.loudspeaker,
@@ -220,7 +224,8 @@ class Line:
 
     async def read_back_heard(self, times: int = 1) -> None:
         """Wait until the read-back has been played."""
-        await self.voice.says(containing="Shall I go ahead?", times=times)
+        asked = {"en": "Shall I go ahead?", "hi": "क्या मैं"}[self.desk.language]
+        await self.voice.says(containing=asked, times=times)
         await self.until(lambda: self.teller.consent_may_follow)
 
     async def until(self, true: Callable[[], bool], *, timeout_s: float = 30.0) -> None:

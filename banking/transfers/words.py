@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from banking.accounts import Account
+from banking.transfers import hindi
 from banking.transfers.row import Factor, Mode, State, Transfer
 from core.money import MINOR_PER_MAJOR, SYMBOLS, Money
 from core.spoken import normalise, say_digits, say_money
 from core.spoken.amounts import confusable, say_digits_of
 
 
-def read_back(transfer: Transfer, account: Account) -> str:
+def read_back(transfer: Transfer, account: Account, *, language: str = "en") -> str:
     """The question to say aloud before anything moves: amount, payee, account, as stored.
 
     An amount that is easily misheard is repeated digit by digit; a payee who could be taken for another is told apart.
 
     Args:
         account: The transfer's own, whence the money comes.
+        language: English ("en") or Hindi ("hi").
     """
+    if language == "hi":
+        return hindi.read_back(transfer, account)
     amount = say_money(transfer.amount)
     if confusable(transfer.amount):
         amount = f"{amount}, that is {say_digits_of(transfer.amount)},"
@@ -29,8 +33,10 @@ def read_back(transfer: Transfer, account: Account) -> str:
     return f"{what}{code} Shall I go ahead?"
 
 
-def said(transfer: Transfer) -> str:
+def said(transfer: Transfer, *, language: str = "en") -> str:
     """How a transfer stands, to say aloud; of a posted one only ever from the committed row."""
+    if language == "hi":
+        return hindi.said(transfer)
     amount = say_money(transfer.amount)
     if transfer.state is State.POSTED:
         balance = transfer.balance_after

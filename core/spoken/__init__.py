@@ -6,6 +6,7 @@ hear. `hear_number` and `hear_digits` read such words back, as spoken or typed, 
 whether they agreed: these guard money, so what is doubtful they do not hear. `normalise` rewrites the notation of
 written text ("₹1,23,456.50", "14:30", "XXXX1234") into words and leaves text that is already in spoken form alone.
 
+English is said here, Hindi by `core.spoken.hindi`; `hear_amounts` and `hear_consent` hear both, also mixed.
 Rupees and plain numbers are counted in lakh and crore, other currencies in millions.
 """
 

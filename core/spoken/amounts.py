@@ -122,6 +122,7 @@ def say_digits_of(money: Money) -> str:
 
 
 _BUCKS = frozenset(("bucks", "buck"))
+_ANDS = frozenset(("and", "aur"))
 
 # Numbers: what a run is made of.
 _PLAIN = BELOW_TWENTY.keys() | TEN_WORDS.keys() | (HINDI.keys() - HINDI_OR_ENGLISH) | HINDI_HALVES.keys()
@@ -132,16 +133,17 @@ _HINDI_WORDS = HINDI.keys() | HINDI_SCALES.keys() | HINDI_HALVES.keys() | HINDI_
 _VAGUE_BEFORE = word_set(
     "than over above under below beneath least most upto exceeding beyond within between by minus negative around "
     "about approximately approx roughly almost nearly near plus times couple few several many some twice thrice half "
-    "quarter quarters third maximum minimum max min every lagbhag kareeb karib percent into"
+    "quarter quarters third maximum minimum max min every lagbhag kareeb karib percent into takriban har kam zyada"
 )
 _VAGUE_AFTER = word_set(
     "percent % plus + minus times odd something ish point decimal more less extra additional note notes coin coins "
     "onwards quarter quarters multiplied divided x × * ÷ = max maximum minimum min hundredth thousandth liye "
-    "baad saath andar upar"
+    "baad saath andar upar tak guna"
 )
 _VAGUE_AFTER_PHRASES = phrases(
     "per cent, or so, or more, or less, or something, or thereabouts, or above, or under, or below, and above, and "
-    "below, and over, and change, and odd, at most, at least, a share, se zyada"
+    "below, and over, and change, and odd, at most, at least, a share, se zyada, se kam, se upar, "
+    "se neeche, ka aadha, ka dugna, ka double, ke aaspaas, ke kareeb, ke lagbhag"
 )
 _WHOLE = word_set("sum amount payment transfer total figure")  # "a sum of a thousand" is all of it
 _NO_AMOUNT_AFTER = word_set(
@@ -180,12 +182,15 @@ _MAY_FOLLOW = word_set(
 )
 _HINDI_FOLLOWS = word_set(
     "ko ka ki ke se hi bhi bhej bhejo bhejna bhejdo bhejiye do de dena dijiye kar karo kardo karna chahiye wala wale "
-    "sirf nahi nahin matlab transfer send to from for please pay hai tha ji dedo dalo daal na aur only instead"
+    "sirf nahi nahin matlab transfer send to from for please pay hai tha ji dedo dalo daal na aur only instead abhi "
+    "turant aaj theek kijiye kariye"
 )
 _SENDING = word_set(
     "send sending sent transfer transferring pay paying give giving move wire remit put deposit shift lend refund "
     "return repay bhej bhejo bhejna"
 )
+_STEMS = word_set("bhej de kar daal dal dila bhar chuka pahuncha laga transfer send pay")
+_AFTER_GIVE = word_set("na ji please abhi turant bhai yaar sir madam")
 # "Hundred rupees" is a hundred only where no digit can have gone missing or been taken for "to" or "for".
 _BEFORE_BARE_SCALE = _SENDING | word_set(
     "of me him her them just only please that it is exactly no sorry i mean meant said want need another the a make "
@@ -258,6 +263,9 @@ def _belongs(tokens: Sequence[Token], at: int, first: int) -> bool:
     if word == "half":
         whole = before is not None and before.text in ("and", "a")
         return whole or following in LONG_SCALES or (following == "a" and _word(tokens, at + 2) in LONG_SCALES)
+    if word == "aur":
+        follows = number_follows or (following in HINDI and _belongs(tokens, at + 1, at + 1))
+        return before is not None and before.text in CURRENCY_WORDS and follows
     if word == "quarter":
         return before is not None and before.text == "a"
     if word == "and":
@@ -293,10 +301,10 @@ def _found(tokens: Sequence[Token], first: int, end: int, currency: str, *, lost
     one = _amount(tokens, first, end, currency)
     pieces = [one] if one else []
     if one is None or any(token.gap == "stop" for token in tokens[first + 1 : end]):
-        cuts = [at for at in range(first + 1, end) if tokens[at].text == "and" or tokens[at].gap == "stop"]
+        cuts = [at for at in range(first + 1, end) if tokens[at].text in _ANDS or tokens[at].gap == "stop"]
         if not cuts:
             return unclear
-        starts = [first, *(at + (tokens[at].text == "and") for at in cuts)]
+        starts = [first, *(at + (tokens[at].text in _ANDS) for at in cuts)]
         for start, stop in zip(starts, [*cuts, end], strict=True):
             piece = _amount(tokens, start, stop, currency) if start < stop else None
             if piece is None or not piece.named or CURRENCY_WORDS.get(tokens[stop - 1].text, ("", False))[1]:
@@ -319,7 +327,7 @@ def _unbroken(tokens: Sequence[Token], first: int, end: int) -> bool:
 
 def _amount(tokens: Sequence[Token], first: int, end: int, currency: str) -> Found | None:
     """The one amount that all words from `first` to `end` say."""
-    words = [SHORT_SCALES.get(token.text, token.text) for token in tokens[first:end]]
+    words = ["and" if token.text == "aur" else SHORT_SCALES.get(token.text, token.text) for token in tokens[first:end]]
     units = [(at, _unit(word, currency)) for at, word in enumerate(words) if word in CURRENCY_WORDS or word in _BUCKS]
     named = bool(units)
     if len(units) > 1 and units[0][0] == 0 and units[1][1] == units[0][1] and not units[0][1][1]:
@@ -393,6 +401,8 @@ def _in_place(tokens: Sequence[Token], found: Found) -> Found:
         at_start = found.first == 0 or tokens[found.first].gap == "stop"
         if tokens[found.first].gap in ("noise", "hesitation") or not (at_start or before in _BEFORE_BARE_SCALE):
             return unclear
+    if _is_gift(tokens, found):
+        return unclear
     if found.named:
         return found
     if _is_no_amount(tokens, found):
@@ -411,6 +421,19 @@ def _in_place(tokens: Sequence[Token], found: Found) -> Found:
     if words & _HINDI_WORDS:  # a Hindi number that is not known may follow and change the value
         follows = _HINDI_FOLLOWS
     return found if ends_here or after in follows else unclear
+
+
+def _is_gift(tokens: Sequence[Token], found: Found) -> bool:
+    """Whether a "do" next to the number may be two as well as give: "bhej do sau rupaye", "paanch sau do bhejo"."""
+    first, last = tokens[found.first], found.end
+    if first.text == "do" and first.gap != "stop" and _word(tokens, found.first - 1) in _STEMS:
+        return True
+    hindi = any(token.text in _HINDI_WORDS for token in tokens[found.first : last])
+    if not hindi or found.named or _word(tokens, last) != "do" or tokens[last].gap == "stop":
+        return False
+    whom = any(token.text == "ko" for token in tokens[: found.first])
+    goes_on = last + 1 < len(tokens) and tokens[last + 1].gap != "stop" and tokens[last + 1].text not in _AFTER_GIVE
+    return goes_on or not whom
 
 
 def _looks_like_a_code(tokens: Sequence[Token]) -> bool:

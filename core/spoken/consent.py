@@ -30,15 +30,19 @@ _AGREES = frozenset(
         "proceed, you can proceed, carry on, confirm, confirmed, confirm it, i confirm, i confirm it, i agree, "
         "agreed, i do, i approve, approved, i am sure, im sure, yes it is, yes i am, yes you can, yes you may, yes "
         "that is it, haan, haanji, haan ji, ji haan, han, han ji, ji han, haa, bilkul, theek hai, thik hai, sahi hai, "
-        "kar do, kardo, kar dijiye, bhej do, bhejdo, bhej dijiye, हाँ, हां, जी हाँ, जी हां, हाँ जी, हां जी, ठीक है, "
-        "बिल्कुल, कर दो, भेज दो"
+        "kar do, kardo, kar dijiye, bhej do, bhejdo, bhej dijiye, bhejo, bhejiye, bhej den, karo, kijiye, kariye, kar "
+        "den, kar de, bhej de, haan haan, achha theek hai, theek hai ji, theek, sahi, zaroor, ji zaroor, ji bilkul, "
+        "haan bilkul, haan theek hai, payment kar do, transfer kar do, payment kar dijiye, transfer kar dijiye, "
+        "paise bhej do, paise bhej dijiye, bill bhar do, bill bhar dijiye, bhar do, bhar dijiye, send kar do, send "
+        "kar dijiye, confirm karo, confirm kar do, confirm kar dijiye, confirm hai, ok hai, okay hai, yes ji, ji yes, "
+        "ho jaye, chalega, aage badhiye, aage badho"
     )
 )
 _POLITE = frozenset(
     phrases(
         "please, thanks, thank you, thank you very much, thanks a lot, sir, madam, maam, ji, now, right now, right "
         "away, at once, immediately, with it, with that, with the transfer, with the payment, alright, all right, "
-        "fine, good, great, perfect, exactly"
+        "fine, good, great, perfect, exactly, abhi, turant, kripya, dhanyavaad, shukriya, achha, bhai"
     )
 )
 _OPENINGS = word_set("oh well so and")
@@ -51,7 +55,13 @@ _REFUSES = frozenset(
         "forget about it, never mind, nevermind, never, leave it, drop it, later, maybe later, wrong, thats wrong, "
         "that is wrong, thats not right, that is not right, thats not correct, that is not correct, its wrong, it is "
         "wrong, not correct, not right, incorrect, i refuse, i disagree, i do not, i dont, scratch that, undo, undo "
-        "it, nahi, nahin, nahi ji, ji nahi, ji nahin, mat karo, mat bhejo, rehne do, नहीं, जी नहीं, मत करो, रहने दो"
+        "it, nahi, nahin, nahi ji, nahin ji, ji nahi, ji nahin, mat karo, mat bhejo, mat bhejna, mat bhejiye, "
+        "mat karna, "
+        "mat kijiye, mat kariye, mat karen, mat bhejen, na bhejo, na bhejen, na karen, na karo, rehne do, rehne "
+        "dijiye, rehne den, chhodo, chhod do, chhod dijiye, abhi nahi, abhi nahin, aaj nahi, bilkul nahi, bilkul "
+        "nahin, nahi bhejna, nahin bhejna, nahi karna, nahin karna, nahi chahiye, nahin chahiye, nahi mat bhejo, "
+        "galat, galat hai, sahi nahi hai, theek nahi hai, cancel kar do, cancel karo, cancel kijiye, cancel kar "
+        "dijiye, baad mein, phir kabhi, na, bhejna nahi hai, nahi bhejna hai, paise nahi bhejna"
     )
 )
 _ASKS_AGAIN = frozenset(
@@ -70,13 +80,20 @@ _ASKS_AGAIN = frozenset(
         "whom, to who, who, who to, which account, from which account, what amount, is it done, is that done, is it "
         "sent, did it go through, did that go through, has it gone through, did you send it, have you sent it, was it "
         "sent, phir se, phir se boliye, phir se "
-        "bolo, dobara boliye, kya, kya kaha"
+        "bolo, dobara boliye, kya, kya kaha, kya kaha aapne, aapne kya kaha, phir se bataiye, phir se sunaiye, ek baar "
+        "phir, ek baar phir boliye, ek baar phir se boliye, ek baar aur, ek baar aur boliye, dobara bolo, dobara "
+        "bataiye, dobara sunaiye, dobara, kitna, kitna rupaye, kisko, kya bola, sunai nahi diya, suna nahi, nahi suna, "
+        "samajh nahi aaya, nahi samjha, nahi samjhi, samjha nahi, samjhi nahi, mai nahi samjha, mai nahi samjhi, "
+        "mai samjha nahi, mai samjhi nahi, mujhe sunai nahi diya, mujhe samajh nahi aaya, repeat karo, repeat kijiye, "
+        "repeat kar do, repeat kar dijiye, bhej diya kya, ho gaya kya, kya ho gaya, kya bhej diya"
     )
 )
 _NO_REFUSAL = phrases(
     "no problem, no problems, no worries, no worry, no issue, no issues, no doubt, not a problem, not sure, dont "
     "worry, dont stop, dont cancel, do not stop, do not cancel, never mind the, dont know, do not know, dont forget, "
-    "do not forget, dont hang up, do not hang up, dont understand"
+    "do not forget, dont hang up, do not hang up, dont understand, koi baat nahi, koi dikkat nahi, koi problem nahi, "
+    "pata nahi, kyon nahi, kyun nahi, mat ruko, mat roko, mat rokna, cancel mat, cancel nahi, stop mat, nahi samjha, "
+    "nahi samjhi, samajh nahi, nahi suna, sunai nahi, nahi toh"
 )
 _STOPS = word_set("cancel stop abort halt")
 _STOPS_IT = frozenset(
@@ -84,10 +101,16 @@ _STOPS_IT = frozenset(
     for stop in _STOPS
     for what in ((), ("it",), ("that",), ("this",), ("everything",), ("the", "transfer"), ("the", "payment"))
 )
+_YES_HINDI = word_set("haan haanji han haa yes bilkul")
 _NEGATES = word_set("dont not never without")
 _DONT_SEND = phrases(
     "dont send, dont pay, dont do, dont transfer, dont proceed, dont make, dont go ahead, do not send, do not pay, do "
     "not do, do not transfer, do not proceed, do not make, do not go ahead, dont want, do not want"
+)
+_DONT_SEND_HINDI = phrases(
+    "mat bhejo, mat bhejna, mat bhejiye, mat bhejen, mat bhej, mat karo, mat karna, mat kijiye, mat kariye, mat karen, "
+    "mat do, mat dena, mat dijiye, na bhejo, na bhejen, na karen, nahi bhejna, nahin bhejna, nahi karna, nahin karna, "
+    "nahi chahiye, nahin chahiye, rehne do, rehne dijiye, rehne den, chhod do, chhod dijiye, bhejna nahi, karna nahi"
 )
 _AGREES_AND_AGREES = _AGREES | {("and", *phrase) for phrase in _AGREES}
 _LONGEST = max(map(len, _AGREES_AND_AGREES | _POLITE | _REFUSES | _ASKS_AGAIN))
@@ -132,11 +155,13 @@ def _refuses(words: Sequence[str]) -> bool:
     agrees = any(_holds(words, phrase) for phrase in _AGREES if phrase != ("do", "it"))
     if any(word in _STOPS and (not at or words[at - 1] not in _NEGATES) for at, word in enumerate(words)):
         return True
-    if any(_holds(words, phrase) for phrase in _DONT_SEND):
+    if any(_holds(words, phrase) for phrase in (*_DONT_SEND, *_DONT_SEND_HINDI)):
         return True
     if _is_made_of(words, _REFUSES, _POLITE):
         return True
-    return words[0] in ("no", "nope", "nah", "dont", "nahi", "nahin", "नहीं") and not agrees
+    if words[0] in ("nahi", "nahin", "mat"):  # in "nahi, kar do" the rest may well be of something else
+        return not _YES_HINDI & set(words)
+    return words[0] in ("no", "nope", "nah", "dont") and not agrees
 
 
 def _is_made_of(words: Sequence[str], needed: Set[tuple[str, ...]], allowed: Set[tuple[str, ...]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from core.money import MINOR_PER_MAJOR, Money
@@ -59,18 +60,25 @@ _POLITE = word_set(
     "make i said want say ji oh right correct so and well would like to will be"
 )
 
+_POLITE_HINDI = word_set(
+    "haan hi bas sirf theek hai kar karo kardo kijiye kariye dijiye de bhej bhejo bhejdo bhejiye kripya abhi na"
+)
+
 # "back" and "cancel" take back what was said before even if nothing follows, the second in earlier turns too; "correct"
 # and "within" do if another amount follows, "within" in the same turn only; "relative" leaves the amount unclear.
 _Cue = Literal["back", "cancel", "correct", "within", "instead", "relative"]
 
 _CUE_PHRASES: Mapping[_Cue, str] = {
     "back": "no, nope, nah, wait, sorry, oops, whoops, wrong, correction, my mistake, my bad, nahi, nahin, ruko, "
-    "hang on, hold on, not that, strike that, apologies",
+    "hang on, hold on, not that, rukiye, rukein, galti se, galat, strike that, apologies",
     "cancel": "cancel, abort, scratch that, scratch it, forget it, forget that, forget about, never mind, nevermind, "
     "ignore that, ignore it, leave it, leave that, drop it, drop that, undo, take that back, take it back, stop, "
-    "discard, rehne do, mat karo, mat bhejo, changed my mind, change my mind, second thoughts",
+    "discard, rehne do, mat karo, mat bhejo, mat bhejna, mat bhejiye, mat karna, mat kijiye, mat kariye, mat do, "
+    "mat dena, na bhejo, na bhejna, na bhejen, na karen, chhod do, chhodo, "
+    " changed my mind, change my mind, second thoughts",
     "correct": "actually, i mean, i meant, make it, make that, change it, change that, change to, rather, "
-    "change the amount, i said, lets say, should be, matlab, or rather, second thought",
+    "change the amount, ki jagah, ke jagah, uski jagah, ke bajay, ki bajay, "
+    "ke badle, i said, lets say, should be, matlab, or rather, second thought",
     "within": "i say, i asked, i want, i wanted, i need, but, better, lekin, balki",
     "instead": "instead",
     "relative": "make it double, make that double, make it half, make it triple, "
@@ -88,6 +96,7 @@ _NO_CUE_BEFORE: Mapping[str, frozenset[str]] = {
         "charge charges later longer more"
     ),
     "wait": word_set("for until till"),
+    "nahi": word_set("toh"),
 }
 _OTHER_SLOT = word_set("to from for into via on using by through his her")
 _NEGATIONS = word_set(
@@ -126,14 +135,19 @@ def undecided(tokens: Sequence[Token], found: Sequence[Found]) -> list[Found]:
             if lead & _CHANGES:
                 result[at - 1] = replace(left, retracted=True)
                 continue
-        elif "or" not in between or len(between) > 8 or _corrects_after_or(between):
+        elif not _offers_another(between) or len(between) > 8 or _corrects_after_or(between):
             continue
         result[at - 1], result[at] = replace(left, money=None), replace(right, money=None)
     return result
 
 
+def _offers_another(between: Sequence[str]) -> bool:
+    return bool({"or", "ya"} & set(between)) or ("nahi", "toh") in pairwise(between)
+
+
 def _corrects_after_or(between: Sequence[str]) -> bool:
-    tail = between[between.index("or") :]
+    at = next((at for at, word in enumerate(between) if word in ("or", "ya")), len(between))
+    tail = between[at:]
     return any(tuple(tail[i : i + n]) in _CUES for n in range(1, _LONGEST_CUE + 1) for i in range(len(tail)))
 
 
@@ -269,7 +283,8 @@ def _is_bare(words: Sequence[str], found: Sequence[Found]) -> bool:
     if len(found) != 1 or found[0].counts:
         return False
     rest = [*words[: found[0].first], *words[found[0].end :]]
-    return all(word in _POLITE for word in rest)
+    gives = any(before in ("kar", "bhej", "de") and word == "do" for before, word in pairwise(rest))
+    return all(word in _POLITE or word in _POLITE_HINDI or (word == "do" and gives) for word in rest)
 
 
 def _places(words: Sequence[str], phrase: Sequence[str]) -> list[int]:

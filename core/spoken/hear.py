@@ -26,7 +26,7 @@ _SUFFIXES = {"k": "thousand", "l": "lakh", "cr": "crore", "m": "million", "bn": 
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 CURRENCY_WORDS = {
     **dict.fromkeys(("rupee", "rupees", "rs", "inr", "₹"), ("INR", False)),
-    **dict.fromkeys(("rupaye", "rupaya", "rupaiya", "rupay", "rupiya", "rupiye"), ("INR", False)),
+    **dict.fromkeys(("rupaye", "rupaya", "rupaiya", "rupay", "rupiya", "rupiye", "rupai", "rupae"), ("INR", False)),
     **dict.fromkeys(("paisa", "paise", "paisas"), ("INR", True)),
     **dict.fromkeys(("dollar", "dollars", "usd", "$"), ("USD", False)),
     **dict.fromkeys(("cent", "cents"), ("USD", True)),

@@ -39,18 +39,21 @@ HINDI_SCALES = {
     **dict.fromkeys(("karod", "karor", "karore"), "crore"),
 }
 _HINDI_SPELLINGS = (
-    "", "ek", "do", "teen", "char chaar", "paanch panch paach", "chhe chhah che cheh chhai", "saat sat", "aath aat",
-    "nau", "das dus", "gyarah gyaarah", "barah baarah", "terah", "chaudah", "pandrah pandra", "solah", "satrah",
-    "atharah athaarah", "unnis unnees", "bees bis", "ikkis ikkees", "bais baees", "teis teyis", "chaubis chaubees",
-    "pachees pachis pachchis", "chhabbis chhabbees", "sattais", "atthais", "untis untees", "tees tis", "ikattis",
+    "", "ek", "do", "teen tiin", "char chaar", "paanch panch paach", "chhe chhah che cheh chhai", "saat sat",
+    "aath aat", "nau", "das dus", "gyarah gyaarah", "barah baarah", "terah", "chaudah", "pandrah pandra", "solah",
+    "satrah",
+    "atharah athaarah", "unnis unnees", "bees bis biis", "ikkis ikkees", "bais baees", "teis teyis", "chaubis chaubees",
+    "pachees pachis pachchis", "chhabbis chhabbees", "sattais", "atthais", "untis untees", "tees tis tiis", "ikattis",
     "battis", "taintis", "chauntis", "paintis paintees", "chhattis", "saintis", "adtis", "untalis", "chalis chaalis",
     "iktalis", "bayalis", "taintalis", "chauvalis", "paintalis", "chhiyalis", "saintalis", "adtalis", "unchas",
-    "pachas pachaas", "ikyavan", "bavan", "tirpan", "chauvan", "pachpan", "chhappan", "sattavan", "atthavan",
+    "pachas pachaas", "ikyavan", "bavan", "tirpan", "chauvan", "pachpan", "chhappan", "sattavan", "atthavan", "unsath",
+    "saatth", "iksath", "basath", "tirsath", "chaunsath", "painsath", "chhiyasath", "sadsath", "adsath", "unhattar",
+    "sattar", "ikhattar", "bahattar", "tihattar", "chauhattar", "pachhattar pachattar", "chhihattar", "satahattar",
+    "athahattar", "unasi unnasi", "assi", "ikyasi", "bayasi", "tirasi", "chaurasi", "pachasi", "chhiyasi", "satasi",
+    "atthasi", "navasi", "nabbe nabbay", "ikyanve", "banve", "tiranve", "chauranve", "pachanve", "chhiyanve",
+    "sattanve", "atthanve", "ninyanve ninyanave",
 )  # fmt: skip
-_HINDI_LATER = {70: "sattar", 75: "pachhattar pachattar", 80: "assi", 85: "pachasi", 90: "nabbe nabbay", 95: "pachanve"}
-HINDI = {
-    word: value for value, words in [*enumerate(_HINDI_SPELLINGS), *_HINDI_LATER.items()] for word in words.split()
-}
+HINDI = {word: value for value, words in enumerate(_HINDI_SPELLINGS) for word in words.split()}
 """Hindi numbers below a hundred; "saath" is missing because it is seven, sixty and "with"."""
 
 HINDI_HALVES = {"dedh": "1.5", "dhai": "2.5", "adhai": "2.5"}
@@ -61,6 +64,12 @@ HINDI_STEPS = {
 }
 HINDI_OR_ENGLISH = frozenset(("do", "teen", "char", "che", "sat", "das", "bees", "bis", "tis", "tees", "saw", "pone"))
 """Hindi numbers that are English words or abbreviations too: numbers only before a scale or a unit of money."""
+
+HINDI_CANONICAL = {
+    value: next((word for word in words.split() if word not in HINDI_OR_ENGLISH), words)
+    for value, words in enumerate(_HINDI_SPELLINGS)
+}
+"""How words in Devanagari are spelled: in the way that is no English word, but for "do", which is "give" too."""
 
 LONG_SCALES = SCALES.keys() | HINDI_SCALES.keys() - HINDI_OR_ENGLISH
 SHORT_SCALES = {"k": "thousand", "l": "lakh", "cr": "crore", "crs": "crore", "mn": "million", "bn": "billion"}
@@ -94,15 +103,24 @@ def read(words: Sequence[str], *, indian: bool = True) -> Reading | None:
         words: Lower-case words and plain numerals ("1500", "2.5").
         indian: Whether hundreds of thousands are unusual, so that "five hundred two thousand" is doubtful.
     """
+    if any(_is_restart(left, right) for left, right in pairwise(words)):
+        return None
+    is_hindi = any(word in HINDI for word in words)
     words = _in_english(words)
     reading = (
         _scaled(words, indian=indian)
-        or _pair(words)
+        or (None if is_hindi else _pair(words))
         or _spelled(words)
         or _restated(words, indian=indian)
         or _fraction(words)
     )
     return reading if reading and reading.value >= 0 else None
+
+
+def _is_restart(left: str, right: str) -> bool:
+    """Whether a ten and a unit stand together that Hindi has one word for: "pachaas paanch" is no 55."""
+    tens, unit = HINDI.get(left, TEN_WORDS.get(left, 0)), HINDI.get(right, UNITS.get(right, 0))
+    return tens >= 20 and not tens % 10 and 0 < unit < 10 and (left in HINDI or right in HINDI)
 
 
 def _in_english(words: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.spoken.devanagari import in_roman
 from core.spoken.hear import CURRENCY_WORDS
 from core.spoken.numerals import LONG_SCALES, SHORT_SCALES
 
@@ -19,7 +20,8 @@ class Token:
     """A word, a numeral or a symbol.
 
     Attributes:
-        text: In lower case without apostrophes; a numeral without grouping.
+        text: In lower case without apostrophes, a known word in Devanagari in its Roman spelling; a numeral without
+            grouping.
         start: Its place in the text.
         end: The place after it.
         numeral: Whether it is written in digits and clearly a number.
@@ -47,7 +49,7 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 _PIECE = re.compile(  # Hindi vowel signs are no letters
     r"(?P<mark>\[[^\[\]]{0,30}\]|<[^<>]{0,30}>)"
-    r"|(?P<word>(?:rs|inr)\b\.?|a/c\b|(?:[^\W\d_]|[\u0900-\u0963])+(?:['’][^\W\d_]+)*)"
+    r"|(?P<word>(?:rs|inr)\b\.?|a/c\b|(?:[^\W\d_]|[\u0900-\u0963\u200c\u200d])+(?:['’][^\W\d_]+)*)"
     r"|(?P<numeral>\d+(?:,\d+)*(?:\.\d+)?)"
     r"|(?P<suffix>/[-=])"
     r"|(?P<symbol>\S)"
@@ -58,7 +60,7 @@ _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\b")
 _HESITATIONS = word_set("um umm ummm uh uhh uhm er err erm ah ahh hm hmm hmmm mm mmm eh")
 _LOST = re.compile(r"unk|unintelligible|inaudible|indistinct|crosstalk|\?|\d")
 _QUIET_SYMBOLS = frozenset("\"'’‘“”()[]*_`~")
-_STOPS = frozenset(".,;:!?…–—-|")
+_STOPS = frozenset(".,;:!?…–—-|।॥")
 
 
 def tokens_of(text: str) -> tuple[list[Token], bool]:
@@ -86,7 +88,7 @@ def tokens_of(text: str) -> tuple[list[Token], bool]:
             inside = word == "-" and _touches(matches, at, -1) and _touches(matches, at, 1)
             gap = gap if inside or gap in ("lost", "noise") else "stop"
         else:
-            word = "rs" if match["suffix"] else word  # "500/-"
+            word = "rs" if match["suffix"] else in_roman(word)  # "500/-"
             tokens.append(Token(word, match.start(), match.end(), gap=gap))
             gap = ""
     return tokens, gap == "lost"
@@ -122,17 +124,19 @@ def _is_clear(matches: Sequence[re.Match[str]], at: int) -> bool:
         return False
     if _touches(matches, at, -1):
         before = matches[at - 1]
-        word = before[0].rstrip(".")
+        word = in_roman(before[0].rstrip("."))
         if not (word in CURRENCY_WORDS or (before["symbol"] and before[0] in "\"'’‘“”([")):
             return False
     if _touches(matches, at, 1):
         after = matches[at + 1]
         if after["word"]:
-            return after[0].rstrip(".") in CURRENCY_WORDS or after[0] in LONG_SCALES or after[0] in SHORT_SCALES
+            word = in_roman(after[0].rstrip("."))
+            return word in CURRENCY_WORDS or word in LONG_SCALES or word in SHORT_SCALES
         if after["symbol"] and after[0] == "-" and _touches(matches, at + 1, 1):
             following = matches[at + 2]
-            return following["word"] is not None and (following[0] in CURRENCY_WORDS or following[0] in LONG_SCALES)
+            word = in_roman(following[0])
+            return following["word"] is not None and (word in CURRENCY_WORDS or word in LONG_SCALES)
         glued_on = after["symbol"] and after[0] in ".:" and _touches(matches, at + 1, 1)
-        if glued_on or not (after["suffix"] or after[0] in CURRENCY_WORDS or after[0] in ".,:;!?)]\"'’”…-"):
+        if glued_on or not (after["suffix"] or after[0] in CURRENCY_WORDS or after[0] in ".,:;!?)]\"'’”…-।"):
             return False
     return True

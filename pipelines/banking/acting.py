@@ -15,6 +15,7 @@ from banking.requests import RequestKind
 from core.errors import Invalid
 from core.spoken import say_code, say_date, say_time
 from core.spoken.amounts import amounts_meant
+from core.spoken.devanagari import transliterate
 from pipelines.banking.drafts import draft_of, policy
 from pipelines.banking.looking import AccountKind
 from pipelines.base import Act, Spoken, ToolContext
@@ -48,7 +49,7 @@ async def send_money(
     it is sent.
     """
     amount_minor = _heard_minor(ctx, amount)
-    to = await beneficiaries.resolve(ctx.db, customer_id=ctx.customer_id, said=payee)
+    to = await beneficiaries.resolve(ctx.db, customer_id=ctx.customer_id, said=transliterate(payee))
     transfer = await transfers.prepare(
         ctx.db,
         policy=policy(ctx.means),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from banking import accounts, transfers
 from banking.policy import Policy
 from banking.transfers import State, Transfer
-from core.spoken import say_number
+from core.spoken import hindi, say_number
 from identity import mfa
 from pipelines.base import Act, Draft, Json, Means, Outcome, ToolContext
 
@@ -38,7 +38,7 @@ async def draft_of(ctx: ToolContext, transfer: Transfer) -> Draft:
         "account": account.kind.value,
         "expires_at": transfer.expires_at.isoformat(),
     }
-    return Draft(transfer.id, transfers.read_back(transfer, account), card)
+    return Draft(transfer.id, transfers.read_back(transfer, account, language=ctx.language), card)
 
 
 class BankDrafts:
@@ -83,7 +83,7 @@ class BankDrafts:
         posted = transfer.state is State.POSTED
         return Outcome(
             state=_STATES.get(transfer.state, "open"),  # pyright: ignore[reportArgumentType] - the values are the states
-            say=_say(transfer, code, answer),
+            say=_say(transfer, code, answer, ctx.language),
             card=await _card(ctx, transfer) if posted else {},
             act=Act(transfer.amount, (transfer.payee_name, transfer.payee_detail)),
             code=code,
@@ -91,16 +91,32 @@ class BankDrafts:
         )
 
 
-def _say(transfer: Transfer, code: mfa.Asked | None, answer: mfa.Answer | None) -> str:
+def _say(transfer: Transfer, code: mfa.Asked | None, answer: mfa.Answer | None, language: str) -> str:
     if code is None:
-        return transfers.said(transfer)
-    if answer is not None and not answer.right:
+        return transfers.said(transfer, language=language)
+    wrong = answer is not None and not answer.right
+    return _ask_in_hindi(code, wrong=wrong) if language == "hi" else _ask(code, wrong=wrong)
+
+
+def _ask(code: mfa.Asked, *, wrong: bool) -> str:
+    if wrong:
         tries = "one try" if code.tries_left == 1 else f"{'two' if code.tries_left == 2 else 'a few'} tries"
         return f"That code was not right. You have {tries} left."
     where = "from your authenticator app" if code.method == "totp" else "I have just sent you"
     return (
         f"For this I need a code. Please type the {say_number(code.length)} digits {where} on the keypad on your "
         "screen. Nobody hears them, not even me."
+    )
+
+
+def _ask_in_hindi(code: mfa.Asked, *, wrong: bool) -> str:
+    if wrong:
+        tries = "एक मौका" if code.tries_left == 1 else f"{'दो' if code.tries_left == 2 else 'कुछ'} मौके"
+        return f"वह कोड सही नहीं था। आपके पास {tries} और {'है' if code.tries_left == 1 else 'हैं'}।"
+    where = "जो आपके ऑथेंटिकेटर ऐप में हैं" if code.method == "totp" else "जो आपको अभी भेजे गए हैं"
+    return (
+        f"इसके लिए एक कोड चाहिए। अपनी स्क्रीन के कीपैड पर वे {hindi.say_number(code.length)} अंक टाइप कीजिए, {where}। "
+        "उन्हें कोई नहीं सुनता, यह सहायक भी नहीं।"
     )
 
 

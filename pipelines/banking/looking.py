@@ -26,7 +26,7 @@ MAX_SPOKEN = 5
 
 MAX_SHOWN = 20
 
-_ENDS = re.compile(r"[.!?;]+(?=\s|$)|[\n\r]+")
+_ENDS = re.compile(r"[.!?;।॥]+(?=\s|$)|[\n\r]+")
 
 AccountKind = Annotated[
     Literal["savings", "current"] | None, Field(description="Which of the caller's accounts; leave out if not said")

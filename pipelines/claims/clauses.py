@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.spoken import normalise
+from core.spoken.devanagari import transliterate
 from core.spoken.tokens import word_set
 
 NEGATORS = word_set("not no nothing none neither never nobody nor unable failed fails hardly without nahi nahin")
@@ -106,9 +107,10 @@ class Clause:
 
 
 def plain(text: str) -> str:
-    """Text in spoken form and lower case, with its punctuation; contractions resolved, marks of accent gone."""
+    """Text in spoken form, lower case and Latin letters, with its punctuation; contractions resolved, no accents."""
     text = normalise(unicodedata.normalize("NFKC", text)).lower().replace("’", "'").replace("‘", "'")
     if not text.isascii():
+        text = transliterate(text).replace("।", ". ").replace("॥", ". ")
         text = "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
     for pattern, replacement in _CONTRACTIONS:
         text = pattern.sub(replacement, text)

@@ -110,7 +110,6 @@ _PHRASES: tuple[tuple[Claim, bool, tuple[str, ...]], ...] = (
             r"thank(?: you|s) for (?:making |your |the )*(?:payment|transfer|paying|sending|transferring)\b",
             r"bill (?:is|'s) history\b|bill history$",
             r"off (?:it|they) (?:goes|went|go)\b|away it (?:goes|went)\b|whoosh\b|poof\b|cha ching\b",
-            r"(?:bhej|de|kar|ho|chal|mil|pahunch|pahuch|jud|lag|bhar|ban) (?:diya|diye|di|gaya|gaye|gayi|chuka)\b",
         ),
     ),
     (

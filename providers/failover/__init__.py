@@ -2,13 +2,11 @@
 
 from providers.failover.breaker import Breaker, Breakers
 from providers.failover.chain import Link, Listener, Switch
-from providers.failover.llm import APOLOGY, ONE_MOMENT, FailoverLLM
+from providers.failover.llm import FailoverLLM
 from providers.failover.stt import FailoverSTT
 from providers.failover.tts import FailoverTTS
 
 __all__ = [
-    "APOLOGY",
-    "ONE_MOMENT",
     "Breaker",
     "Breakers",
     "FailoverLLM",

@@ -20,6 +20,7 @@ from pipecat.frames.frames import (
     InterruptionFrame,
     StartFrame,
     SystemFrame,
+    TTSSpeakFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 from pipecat.utils.errors import ErrorCategory
@@ -56,12 +57,14 @@ class Switch:
 
     Attributes:
         why: What was wrong; None when a better one has come back.
+        asked: Whether the other one was asked in this call: one that had been given a rest before is not.
     """
 
     kind: Kind
     left: str
     took: str
     why: ErrorCategory | None
+    asked: bool = True
 
 
 class Listener:
@@ -100,6 +103,7 @@ class Failover(FrameProcessor):
         self._started = False
         self._over = False
         self._timer: asyncio.TimerHandle | None = None
+        self._bridged = False
         self._switching: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[None] | None = None
         self._farewells: dict[asyncio.Task[None], Member] = {}
@@ -118,7 +122,11 @@ class Failover(FrameProcessor):
     async def setup(self, setup: FrameProcessorSetup) -> None:
         """Bring the first vendor up that can serve."""
         await super().setup(setup)
-        self._member = await self._open_next()
+        first, link = self._links[0], self._pick()
+        rested = None
+        if link is not None and link is not first:
+            rested = Switch(self.kind, first.name, link.name, first.breaker.trouble or ErrorCategory.UNKNOWN, False)
+        self._member = await self._open_next(rested)
 
     async def cleanup(self) -> None:
         """Give back what the services hold."""
@@ -138,6 +146,14 @@ class Failover(FrameProcessor):
 
     # Frames in and out
 
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        """Hand on; a sentence that only bridges a wait is said once a turn, whichever chain it comes from."""
+        if isinstance(frame, TTSSpeakFrame) and not frame.append_to_context:
+            if self._bridged:
+                return
+            self._bridged = True
+        await super().push_frame(frame, direction)
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Give the frame to the vendor that serves, or keep it while one takes over."""
         await super().process_frame(frame, direction)
@@ -154,6 +170,8 @@ class Failover(FrameProcessor):
             self._waiting.append((frame, direction))
         elif self._waiting is not None or self._member is None:
             await self.push_frame(frame, direction)  # nobody inside has anything to lose by it
+            if isinstance(frame, StartFrame):
+                await self._nobody_left()
         else:
             await self._give(self._member, frame, direction)
 
@@ -207,6 +225,7 @@ class Failover(FrameProcessor):
                 item for item in self._waiting if not item[0].interruptible or isinstance(item[0], SystemFrame)
             ]
         self._relax()
+        self._bridged = False
 
     # What a kind of work adds
 
@@ -301,15 +320,17 @@ class Failover(FrameProcessor):
         replay = await self._replay()
         self._kept.clear()
         self._waiting = [*replay, *(self._waiting or [])]  # from here on an interruption may drop it
-        member = await self._open_next()
+        link = self._pick()
+        member = await self._open_next(None if link is None else Switch(self.kind, left, link.name, why))
         if member is None:
-            logger.error("{}: nobody is left to serve", self.kind)
-            await self._give_up()
-            self._listener.exhausted(self.kind)
+            await self._nobody_left()
             self._waiting = [item for item in self._waiting if item[0].id not in self._private]
-        else:
-            self._listener.switched(Switch(self.kind, left, member.name, why))
         await self._install(member)
+
+    async def _nobody_left(self) -> None:
+        logger.error("{}: nobody is left to serve", self.kind)
+        await self._give_up()
+        self._listener.exhausted(self.kind)
 
     async def _install(self, member: Member | None) -> None:
         """Let a member serve, beginning with what waits for it."""
@@ -330,22 +351,31 @@ class Failover(FrameProcessor):
             category, self._failed_meanwhile = self._failed_meanwhile, None
             self._fail(category)
 
-    async def _open_next(self) -> Member | None:
-        """Bring up whoever is next and can; None if nobody can."""
+    async def _open_next(self, switch: Switch | None = None) -> Member | None:
+        """Bring up whoever is next and can; None if nobody can.
+
+        Args:
+            switch: What has made them next, to be told once they were tried.
+        """
         while (link := self._pick()) is not None:
-            member = await self._open(link)
-            if member is not None:
-                return member
+            opened = await self._open(link)
+            if switch is not None:
+                self._listener.switched(switch)
+            if isinstance(opened, Member):
+                return opened
             self._tried.add(link.name)
+            after = self._pick()
+            switch = None if after is None else Switch(self.kind, link.name, after.name, opened)
         return None
 
-    async def _open(self, link: Link) -> Member | None:
+    async def _open(self, link: Link) -> Member | ErrorCategory:
+        """The vendor's service, brought up; or what was wrong."""
         try:
             member = Member(link.name, link.make(), self._hears)
         except Exception as error:  # noqa: BLE001 - whatever keeps a vendor from being made, the next one may serve
             reason = error.code if isinstance(error, AppError) else type(error).__name__
             logger.warning("{}: {} cannot serve: {}", self.kind, link.name, reason)
-            return None
+            return ErrorCategory.INVALID_REQUEST if isinstance(error, AppError) else ErrorCategory.UNKNOWN
         self._vendors[member.service.name] = link.name
         self._welcome(member)
         trouble = await self._set_up(member)
@@ -354,7 +384,7 @@ class Failover(FrameProcessor):
         logger.warning("{}: {} did not come up", self.kind, link.name)
         link.breaker.failed(trouble)
         self._dismiss(member)
-        return None
+        return trouble
 
     async def _set_up(self, member: Member) -> ErrorCategory | None:
         """Bring a member up; what was wrong, if it did not come."""
@@ -397,7 +427,8 @@ class Failover(FrameProcessor):
     async def _come_back(self, link: Link) -> None:
         try:
             if self._better is None:
-                self._better = await self._open(link)
+                opened = await self._open(link)
+                self._better = opened if isinstance(opened, Member) else None
             if self._better is not None and self._started:
                 await self._change_to(self._better)
         finally:

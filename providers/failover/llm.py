@@ -12,6 +12,7 @@ from typing import Any
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
+    EagerEndOfTurnCancelFrame,
     Frame,
     FunctionCallCancelFrame,
     FunctionCallInProgressFrame,
@@ -22,11 +23,13 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     LLMTextFrame,
     TTSSpeakFrame,
+    UserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
+from providers.base import ENGLISH, Words
 from providers.failover.chain import Failover
 from providers.failover.member import Member
 
@@ -36,18 +39,14 @@ FIRST_TOKEN_S = 2.2
 NEXT_TOKEN_S = 2.5
 """Between two pieces."""
 
-SPECULATION_S = 6.0
-"""A guess at an unfinished turn is answered behind a curtain that opens when the turn is over."""
+GUESS_S = 6.0
+"""Likewise, while the turn is not over; whoever guessed takes it back after 5 s."""
 
 FILLER_S = 1.4
 """From the question to "one moment", if nothing has been said by then."""
 
 TOOLS_S = 60.0
 """How long a model that has failed is kept for the sake of the tools it has called."""
-
-ONE_MOMENT = "One moment."
-AGAIN = "Sorry, let me start again. "
-APOLOGY = "I'm sorry, I can't help you any further just now. Please call again a little later. Goodbye."
 
 _CALLS = (FunctionCallsStartedFrame, FunctionCallInProgressFrame, FunctionCallResultFrame, FunctionCallCancelFrame)
 
@@ -57,16 +56,21 @@ class _Turn:
     """One question to the model.
 
     Attributes:
-        within_s: How long its first piece may take.
+        guess: Whether the caller's turn may not be over: the answer is then held back where it is made.
         start: The beginning of its response, held back until there is something in it.
         said: Whether words of it have gone on.
         acted: Whether tools have been called: from then on it is not put to anybody else.
     """
 
-    within_s: float
+    guess: bool
     start: LLMFullResponseStartFrame | None = None
     said: bool = False
     acted: bool = False
+
+    @property
+    def within_s(self) -> float:
+        """How long its first piece may take."""
+        return GUESS_S if self.guess else FIRST_TOKEN_S
 
 
 class FailoverLLM(Failover):
@@ -74,8 +78,9 @@ class FailoverLLM(Failover):
 
     kind = "llm"
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: object, words: Words = ENGLISH, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]
+        self._words = words
         self._tools: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
         self._turns: deque[_Turn] = deque()
         self._calls: set[str] = set()
@@ -97,16 +102,33 @@ class FailoverLLM(Failover):
     def _takes(self, frame: Frame) -> None:
         match frame:
             case LLMContextFrame():
-                self._turns.append(_Turn(SPECULATION_S if frame.speculation else FIRST_TOKEN_S))
+                self._take_back(but=frame)
+                self._turns.append(_Turn(guess=frame.speculation))
                 if len(self._turns) == 1:
                     self._expect(self._turns[0].within_s)
                 if not frame.speculation:
                     self._fill_after(FILLER_S)
+            case UserStoppedSpeakingFrame() if self._turns and self._turns[0].guess:
+                self._turns[0].guess = False
+                self._expect(FIRST_TOKEN_S)
+                self._fill_after(FILLER_S)
+            case EagerEndOfTurnCancelFrame():
+                self._take_back()
             case BotStartedSpeakingFrame():
                 self._bot_speaks = True
                 self._fill_not()
             case BotStoppedSpeakingFrame():
                 self._bot_speaks = False
+
+    def _take_back(self, *, but: Frame | None = None) -> None:
+        """Nobody waits for the answer to a guess any more; what is asked instead is not in it."""
+        if not self._turns or not self._turns[0].guess:
+            return
+        self._turns.clear()
+        self._kept = {
+            id_: kept for id_, kept in self._kept.items() if not isinstance(kept[0], LLMContextFrame) or kept[0] is but
+        }
+        self._relax()
 
     def _interrupt(self) -> None:
         super()._interrupt()
@@ -117,6 +139,8 @@ class FailoverLLM(Failover):
     async def _puts_out(self, frame: Frame) -> bool:
         turn = self._turns[0] if self._turns else None
         match frame:
+            case EagerEndOfTurnCancelFrame():  # it wants a tool, which no guess is good enough for
+                self._take_back()
             case LLMFullResponseStartFrame() if turn is not None:
                 turn.start = frame
                 return False
@@ -142,7 +166,7 @@ class FailoverLLM(Failover):
             await self.push_frame(start)
         if self._again:
             self._again = False
-            await self.push_frame(LLMTextFrame(AGAIN))
+            await self.push_frame(LLMTextFrame(self._words.again))
 
     async def _end(self, turn: _Turn) -> bool:
         """The answer is complete; whether its end is handed on."""
@@ -193,6 +217,8 @@ class FailoverLLM(Failover):
         if turns[0].said:
             await self.push_frame(LLMFullResponseEndFrame())
             self._again = True
+        if not turns[0].guess:
+            kept = [(_certain(frame), direction) for frame, direction in kept]
         if turns[0].acted:
             at = next((n for n, (frame, _) in enumerate(kept) if isinstance(frame, LLMContextFrame)), len(kept))
             del kept[at : at + 1]
@@ -200,7 +226,7 @@ class FailoverLLM(Failover):
 
     async def _give_up(self) -> None:
         self._fill_not()
-        await self.push_frame(TTSSpeakFrame(APOLOGY))
+        await self.push_frame(TTSSpeakFrame(self._words.apology))
 
     # "One moment"
 
@@ -212,7 +238,7 @@ class FailoverLLM(Failover):
     def _fill(self) -> None:
         self._filler = None
         if not self._over:
-            self.create_task(self.push_frame(TTSSpeakFrame(ONE_MOMENT, append_to_context=False)))
+            self.create_task(self.push_frame(TTSSpeakFrame(self._words.one_moment, append_to_context=False)))
 
     def _fill_not(self) -> None:
         if self._filler is not None:
@@ -223,3 +249,10 @@ class FailoverLLM(Failover):
         super()._relax()
         if self._over:
             self._fill_not()
+
+
+def _certain(frame: Frame) -> Frame:
+    """A question as it is put once the caller's turn is over."""
+    if isinstance(frame, LLMContextFrame) and frame.speculation:
+        return LLMContextFrame(context=frame.context)
+    return frame

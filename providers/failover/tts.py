@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from pipecat.frames.frames import (
     AggregatedTextFrame,
+    AggregatedTextProgressFrame,
     Frame,
     InterimTranscriptionFrame,
     LLMAssistantPushAggregationFrame,
@@ -115,11 +117,20 @@ class FailoverTTS(Failover):
         out: list[Frame] = [announced, TTSStartedFrame(context_id=context_id)]
         # Nobody has told when each word is heard; all letters taking the same time comes near enough.
         at_ns, ns_per_char = self.get_clock().get_time(), len(sound) / 2 / RATE * 1e9 / max(1, len(frame.text))
-        for word in frame.text.split():
-            said = TTSTextFrame(word, TextType.WORD, context_id=context_id, segment_id=announced.id)
-            said.append_to_context, said.pts = frame.append_to_context, int(at_ns)
-            at_ns += (len(word) + 1) * ns_per_char
-            out.append(said)
+        for found in re.finditer(r"\S+", frame.text):
+            said = TTSTextFrame(found[0], TextType.WORD, context_id=context_id, segment_id=announced.id)
+            said.append_to_context = frame.append_to_context
+            so_far = AggregatedTextProgressFrame(
+                announced.id,
+                context_id,
+                text=frame.text,
+                text_type=frame.text_type,
+                accumulated_text=frame.text[: found.end()],
+                remaining_text=frame.text[found.end() :],
+            )
+            said.pts = so_far.pts = int(at_ns)
+            at_ns += (len(found[0]) + 1) * ns_per_char
+            out += [said, so_far]
         step = RATE // 10 * 2
         pieces = (sound[at : at + step] for at in range(0, len(sound), step))
         out += [TTSAudioRawFrame(piece, RATE, 1, context_id=context_id) for piece in pieces]

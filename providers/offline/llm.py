@@ -41,7 +41,7 @@ from pipecat.utils.tracing.service_decorators import traced_llm
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from core.settings import Settings
-from providers.base import Brief, Kind, Readiness
+from providers.base import Brief, Kind, Readiness, only_english
 from providers.offline.dialogue import UNCLEAR, Act, Call, Dialogue, Memory
 from providers.offline.espeak import DEFAULT_RATE_WPM, MAX_RATE_WPM, MIN_RATE_WPM
 from providers.offline.intents import trained
@@ -60,14 +60,23 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _TOKEN = re.compile(r"[a-z0-9']+")
 
 
-def llm(settings: Settings, brief: Brief) -> LLMService:  # noqa: ARG001 - the contract of a vendor file
-    """The language service of one call."""
+def llm(settings: Settings, brief: Brief) -> LLMService:
+    """The language service of one call.
+
+    Raises: LanguageNotOffered.
+    """
+    check_language(settings, brief.language)
     return OfflineLLMService(brief)
 
 
 def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the contract of a vendor file
     """It needs nothing but this code."""
     return Readiness(True, "rules and phrases on this machine; no model, no key")
+
+
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    only_english(tag, "The offline language rules do not understand")
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file

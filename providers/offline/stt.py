@@ -26,7 +26,7 @@ from pipecat.utils.time import time_now_iso8601
 from pipecat.utils.tracing.service_decorators import traced_stt
 
 from core.settings import Settings
-from providers.base import Brief
+from providers.base import Brief, only_english
 from providers.expand import TemplateError
 from providers.offline.decoders import DecoderPool, LentDecoder
 from providers.offline.sphinx import SAMPLE_RATE, SphinxError, Word
@@ -239,8 +239,17 @@ def _shared_pool(settings: Settings) -> DecoderPool:
 
 
 def stt(settings: Settings, brief: Brief) -> PocketsphinxSTTService:
-    """The recogniser of one call."""
+    """The recogniser of one call.
+
+    Raises: LanguageNotOffered.
+    """
+    check_language(settings, brief.language)
     return PocketsphinxSTTService(_shared_pool(settings), brief)
+
+
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    only_english(tag, "The offline recogniser does not hear")
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from loguru import logger
 from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
@@ -17,7 +16,7 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven, is_given
 
 from core.settings import Settings
 from providers import speakable
-from providers.base import Brief, Kind, Readiness
+from providers.base import Brief, Kind, LanguageNotOffered, Readiness, VoiceNotOffered
 from providers.offline import espeak
 
 _VOICES = {"en": "en-us"}  # the recogniser's language is US English as well
@@ -155,9 +154,14 @@ class EspeakTTSService(TTSService):
         return TTSAudioRawFrame(audio=audio, sample_rate=self.sample_rate, num_channels=1, context_id=context_id)
 
 
-def tts(settings: Settings, brief: Brief) -> TTSService:  # noqa: ARG001 - the contract of a vendor file
-    """The synthesiser for one call, in the language of its brief."""
-    return EspeakTTSService(settings=EspeakTTSSettings(voice=voice_for(brief.language), language=brief.language))
+def tts(settings: Settings, brief: Brief) -> TTSService:
+    """The synthesiser for one call, in the language and the voice of its brief.
+
+    Raises: LanguageNotOffered, VoiceNotOffered.
+    """
+    check_voice(settings, brief.voice, brief.language)
+    voice = brief.voice or voice_for(brief.language)
+    return EspeakTTSService(settings=EspeakTTSSettings(voice=voice, language=brief.language))
 
 
 def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the contract of a vendor file
@@ -169,9 +173,22 @@ def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the co
     return Readiness(True, "espeak-ng on this machine; clear but robotic")
 
 
+def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered."""
+    voice_for(tag)
+
+
+def check_voice(settings: Settings, voice: str, tag: str) -> None:  # noqa: ARG001 - the contract of a vendor file
+    """Raises: LanguageNotOffered, VoiceNotOffered."""
+    language = voice_for(tag).partition("-")[0]
+    offered = sorted(name for name in espeak.voices() if name.partition("-")[0] == language)
+    if voice and voice not in offered:
+        raise VoiceNotOffered(f"espeak-ng has no voice {voice} for {tag}; it has: {', '.join(offered)}")
+
+
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file
     """Load the library and the voices, so that the first sentence of the first call is not the slow one."""
-    for voice in sorted({voice_for(brief.language) for brief in briefs} or {espeak.DEFAULT_VOICE}):
+    for voice in sorted({brief.voice or voice_for(brief.language) for brief in briefs} or {espeak.DEFAULT_VOICE}):
         async for _ in espeak.speak("Ready.", voice=voice):
             pass
 
@@ -182,18 +199,18 @@ async def close() -> None:
 
 
 def voice_for(language: str) -> str:
-    """The voice that speaks a BCP 47 language, or the default voice where there is none.
+    """The voice that speaks a BCP 47 language.
 
     Raises:
         EspeakError: The library is missing.
+        LanguageNotOffered: There is none.
     """
     tag = language.replace("_", "-").lower()
     primary = tag.partition("-")[0]
     for voice in (_VOICES.get(tag, tag), _VOICES.get(primary, primary)):
         if voice in espeak.voices():
             return voice
-    logger.warning("espeak-ng has no voice for language {}; using {}", language, espeak.DEFAULT_VOICE)
-    return espeak.DEFAULT_VOICE
+    raise LanguageNotOffered(f"espeak-ng does not speak {language}")
 
 
 def _within_limits(delta: SettingsT) -> SettingsT:

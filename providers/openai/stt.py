@@ -6,6 +6,7 @@ better is at hand.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ LONGEST_S = 30.0
 MAX_NAMES_BYTES = 224
 """Whisper reads no more than 224 tokens of a hint, and no token is shorter than a byte."""
 
+HEADER_BYTES = 44
+"""Of a WAV file, before its sound."""
+
 NO_SPEECH, UNSURE = 0.6, -0.5
 """Beyond both, words are what Whisper makes of a noise ("Thank you."): likely nobody spoke, unlikely these words."""
 
@@ -44,9 +48,7 @@ def stt(settings: Settings, brief: Brief) -> STTService:
 
     Raises: LanguageNotOffered.
     """
-    model, language = settings.openai_stt_model, brief.language.partition("-")[0]
-    if language not in _LANGUAGES:
-        raise LanguageNotOffered(f"OpenAI's {model} does not hear {brief.language}")
+    model, language = settings.openai_stt_model, _language(settings.openai_stt_model, brief.language)
     service = _service()
     names = _within(brief.names, MAX_NAMES_BYTES)
     # Whisper goes on in the manner of a prompt; the newer models take words to listen for.
@@ -58,9 +60,21 @@ def stt(settings: Settings, brief: Brief) -> STTService:
     )
 
 
+def check_language(settings: Settings, tag: str) -> None:
+    """Raises: LanguageNotOffered."""
+    _language(settings.openai_stt_model, tag)
+
+
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file
     """Import the SDK."""
     await load(_service)
+
+
+def _language(model: str, tag: str) -> str:
+    language = tag.partition("-")[0]
+    if language not in _LANGUAGES:
+        raise LanguageNotOffered(f"OpenAI's {model} does not hear {tag}")
+    return language
 
 
 def _is_whisper(model: str) -> bool:
@@ -118,15 +132,23 @@ def _service() -> Any:
             if not answered:
                 yield NothingHeardFrame()
 
+        def _record_stt_audio_usage(self, audio: bytes | bytearray) -> None:
+            """Not before the vendor has answered: what it refuses is not charged for."""
+
         async def _transcribe(self, audio: bytes) -> Any:
             try:
                 answer = await super()._transcribe(audio)
                 if not isinstance(getattr(answer, "text", None), str):
                     raise Unusable("the vendor sent what its protocol does not know")
+            except asyncio.CancelledError:
+                super()._record_stt_audio_usage(audio[HEADER_BYTES:])  # nobody waits any more; it is at work
+                raise
             except Exception as error:
                 # pipecat keeps its text alone.
                 self._failure = Unusable("the vendor sent what is no JSON") if isinstance(error, ValueError) else error
                 raise
+            super()._record_stt_audio_usage(audio[HEADER_BYTES:])
+            await self.emit_stt_usage_metrics()
             return answer.model_copy(update={"text": ""}) if _is_noise(answer) else answer
 
         async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:

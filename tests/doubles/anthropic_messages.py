@@ -137,12 +137,21 @@ class AnthropicMessages:
         app = web.Application()
         app.router.add_post("/v1/messages", self._message)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/", self._nothing)
         # A handler whose client has gone is cancelled, so that a stalled one ends with it.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._port = self._runner.addresses[0][1]
         return self
+
+    def _note_line(self, request: web.Request) -> None:
+        if request.transport is not None and request.transport not in self._transports:
+            self._transports.append(request.transport)
+
+    async def _nothing(self, request: web.Request) -> web.Response:
+        self._note_line(request)
+        return web.json_response({"type": "error", "error": {"type": "not_found_error", "message": "/"}}, status=404)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -154,8 +163,7 @@ class AnthropicMessages:
 
     def _note(self, request: web.Request) -> None:
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
-        if request.transport is not None and request.transport not in self._transports:
-            self._transports.append(request.transport)
+        self._note_line(request)
 
     def _refusal(self, request: web.Request, script: Script) -> web.Response | None:
         """The answer to who may not come in."""

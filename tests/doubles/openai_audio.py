@@ -92,6 +92,7 @@ class OpenAIAudio:
         await self._stack.enter_async_context(self._ears)
         app = web.Application(client_max_size=25 * 1024**2)
         app.router.add_post("/v1/audio/transcriptions", self._transcribe)
+        app.router.add_get("/v1/models", self._models)
         # A handler whose client has gone is cancelled, so that a stalled answer ends with it.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
@@ -104,6 +105,11 @@ class OpenAIAudio:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        wrong_key = self._key and request.headers.get("Authorization") != f"Bearer {self._key}"
+        status = 401 if wrong_key else self.scripts.always.status
+        return _refusal(status, Script()) if status else web.json_response({"object": "list", "data": []})
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         script = self.scripts.next()

@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from agent.call import USED_UP
 from bench.caller import Caller, Refused
 from calls import answers, costs
 from calls import log as call_log
@@ -21,6 +20,7 @@ from calls.usage import AccessRecord
 from core.db import Database
 from core.settings import DEV_ADMIN_PASSWORD
 from identity.otp import OtpCode
+from pipelines.lines import lines
 from tests.databases import database_url, postgres_cluster, sqlite_template
 from tests.doubles.openai_chat import OpenAIChat, Says
 from tests.e2e.conftest import AUDIO, Dial
@@ -79,7 +79,7 @@ async def test_a_budget_ends_the_call_and_opens_no_other(dear: Server, records: 
     assert caller.session_id is not None
     record = await ended(records, caller.session_id)
     assert (record.end_reason, record.outcome) == ("over_budget", Outcome.COMPLETED)
-    assert [line.text for line in caller.transcript if line.who == "bot"][-1] in USED_UP, "heard to the end"
+    assert [line.text for line in caller.transcript if line.who == "bot"][-1] in lines("en").used_up, "heard to the end"
 
     async with records.reading() as db:
         used = {(row.kind, row.provider): row for row in await costs.of_call(db, record.id)}

@@ -12,7 +12,10 @@ import pytest
 import pytest_asyncio
 
 from bench.caller import Caller
+from bench.process import free_port
 from tests.doubles.cloud import KEYS, Cloud
+from tests.doubles.hearing import says
+from tests.doubles.openai_audio import OpenAIAudio
 from tests.doubles.script import Script
 from tests.e2e.conftest import AUDIO, Dial, dialling, end_reason, until
 from tests.e2e.test_call import greeted
@@ -129,6 +132,76 @@ async def test_a_vendor_that_fails_is_replaced_within_the_turn(
     assert reacted_s < 2 * REACTION_S
     tools = served.rows("SELECT name FROM call_events WHERE kind = 'tool' AND call_id = ?", caller.session_id)
     assert tools == [("get_balance",)]
+
+
+async def test_two_recognisers_in_a_row_that_hear_nothing_leave_no_silence(
+    cloud: Cloud, data_dir: Path, dial: Dial
+) -> None:
+    async with OpenAIAudio(says("")) as whisper:
+        both = {"STT_PROVIDER": "fallback:deepgram,openai", "LLM_PROVIDER": "anthropic", "OPENAI_API_KEY": "sk-test"}
+        server = Server(data_dir, cloud.settings | both | {"OPENAI_BASE_URL": whisper.url}, database="deaf.db")
+        await asyncio.to_thread(server.start)
+        try:
+            cloud.behave(stt=FAULTS["deaf"])
+            whisper.scripts.always = FAULTS["deaf"]
+            caller = await dial(server)
+            await greeted(caller)
+            speech = await caller.say(AUDIO / "balance.wav")
+            silent_at = speech.last_voiced_s
+            reacted_s = await caller.hears(timeout_s=12, since_s=silent_at) - silent_at
+            await until(lambda: "ten thousand" in heard(caller), timeout_s=20)
+            answered_s = time.monotonic() - silent_at
+            await caller.message("bot-stopped-speaking", timeout_s=20)
+            await caller.hang_up()
+            await end_reason(server, caller)
+        finally:
+            cloud.behave()
+            await asyncio.to_thread(server.stop)
+        print(f"both deaf: {reacted_s:.2f} s, the answer {answered_s:.2f} s")
+        assert reacted_s < 2.5
+        assert heard(caller).count("one moment") == 1
+        assert len(whisper.requests) == 1
+        told = server.rows("SELECT name FROM call_events WHERE kind = 'vendor' AND call_id = ?", caller.session_id)
+        assert told[:2] == [("stt: deepgram → openai: connectivity",), ("stt: openai → offline: connectivity",)]
+        used = server.rows("SELECT provider, audio_ms > 2000 FROM call_usage WHERE kind = 'stt' ORDER BY provider")
+        assert used == [("deepgram", 1), ("offline", 1), ("openai", 1)]
+        [answer] = server.rows("SELECT total_ms FROM answers WHERE NOT greeting AND call_id = ?", caller.session_id)
+        assert answer[0] < 2_500, "it begins with the words that bridge the wait"
+        said = server.rows("SELECT text FROM turns WHERE role = 'assistant' AND call_id = ?", caller.session_id)
+        assert not any("moment" in text.lower() for (text,) in said), "they are no part of the conversation"
+
+
+async def test_a_vendor_that_is_down_from_the_start_is_on_record(cloud: Cloud, data_dir: Path, dial: Dial) -> None:
+    """One key is wrong, which the check at the start has found; nobody is where another vendor should be."""
+    faulty = {"ANTHROPIC_API_KEY": "sk-ant-wrong", "CARTESIA_BASE_URL": f"http://127.0.0.1:{free_port()}"}
+    token = "t" * 16
+    server = Server(data_dir, cloud.settings | faulty | {"METRICS_TOKEN": token}, database="down.db")
+    await asyncio.to_thread(server.start)
+    try:
+        cloud.behave()
+        async with httpx.AsyncClient(trust_env=False, base_url=server.url) as http:
+            async with asyncio.timeout(20):
+                while (await http.get("/health")).json()["status"] != "degraded":
+                    await asyncio.sleep(0.1)
+            caller = await dial(server)
+            await greeted(caller)
+            await caller.say(AUDIO / "balance.wav")
+            await until(lambda: "ten thousand" in heard(caller), timeout_s=20)
+            await caller.hang_up()
+            await end_reason(server, caller)
+            figures = (await http.get("/metrics", headers={"Authorization": f"Bearer {token}"})).text
+    finally:
+        await asyncio.to_thread(server.stop)
+    told = server.rows("SELECT name, outcome FROM call_events WHERE kind = 'vendor' ORDER BY name")
+    assert told == [
+        ("llm: anthropic → offline: authentication", "failed"),
+        ("tts: cartesia → offline: connectivity", "failed"),
+    ]
+    used = server.rows("SELECT kind, provider FROM call_usage ORDER BY kind")
+    assert used == [("llm", "offline"), ("stt", "deepgram"), ("tts", "offline")]
+    assert 'parley_vendor_takeovers_total{kind="llm",vendor="offline"} 1.0' in figures
+    assert 'parley_vendor_at_rest{kind="llm",vendor="anthropic"} 1.0' in figures
+    assert 'parley_vendor_failures_total{kind="llm"' not in figures, "nobody has asked it in a call"
 
 
 async def test_no_key_is_told_anywhere(served: Server) -> None:

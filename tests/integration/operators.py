@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from api import errors
 from api.deps import who
 from core.db import Database
+from core.settings import Settings
 from identity.limits import Rates
 from identity.tokens import Claims
 
@@ -33,13 +34,15 @@ class Shared:
     """What these routes need of the shared parts."""
 
     db: Database
+    settings: Settings | None = None
+    switchboard: Any = None
     rates: Rates = field(default_factory=lambda: Rates(1000))
 
 
-def client(database: Database, *routers: APIRouter) -> httpx.AsyncClient:
+def client(database: Database, *routers: APIRouter, **parts: Any) -> httpx.AsyncClient:
     """An administrator who can ask these routes."""
     app = FastAPI()
-    app.state.shared = Shared(database)
+    app.state.shared = Shared(database, **parts)
     app.dependency_overrides[who] = lambda: ADMIN
     errors.install(app)
     for router in routers:

@@ -103,6 +103,16 @@ async def test_the_sdk_knows_the_doubles_refusals(status: int, error: type[sdk.A
 # What is sent
 
 
+async def test_the_line_is_open_before_the_first_question() -> None:
+    async with AnthropicMessages(Says(["Hello."]), key=KEY) as server, talking(claude(server)) as talk:
+        async with asyncio.timeout(5):
+            while not server.connections:
+                await asyncio.sleep(0.01)
+        assert not server.requests
+        await talk.turn()
+        assert server.connections == 1
+
+
 async def test_text_is_streamed_and_the_request_is_made_for_speech() -> None:
     async with AnthropicMessages(Says(["You have ", "ten ", "dollars."]), key=KEY) as server:
         async with talking(claude(server)) as talk:

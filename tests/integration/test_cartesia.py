@@ -17,8 +17,8 @@ from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory, classify_http_exception
 
 from core.settings import Settings
-from providers import cartesia, websocket_voice
-from providers.base import Brief, LanguageNotOffered
+from providers import cartesia, catalog, websocket_voice
+from providers.base import Brief, LanguageNotOffered, VoiceNotOffered
 from providers.offline import espeak
 from providers.offline.tts import close
 from providers.phrases import Phrases
@@ -511,6 +511,16 @@ async def test_voices_are_listed_page_by_page_up_to_a_bound(monkeypatch: pytest.
     async with Cartesia(voices={f"v{n:03}": (f"Voice {n}", "en") for n in range(400)}) as vendor:
         assert len(await cartesia.list_voices(settings_for(vendor.url))) == 150
         assert len(vendor.requests) == 2
+
+
+async def test_a_voice_is_asked_for_before_it_is_chosen() -> None:
+    async with Cartesia() as vendor:
+        settings = settings_for(vendor.url)
+        await catalog.confirm_voice(settings, "cartesia", HINDI_VOICE)
+        with pytest.raises(VoiceNotOffered, match="Cartesia has no voice nobody for this key"):
+            await catalog.confirm_voice(settings, "cartesia", "nobody")
+        vendor.scripts.always = Script(status=500)
+        await catalog.confirm_voice(settings, "cartesia", "nobody")  # who cannot answer stands in nobody's way
 
 
 async def test_the_check_asks_one_cheap_question() -> None:

@@ -7,6 +7,7 @@ The vendors here are services of pipecat's own kind with a script; whole calls o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 from pipecat.frames.frames import (
     AggregatedTextFrame,
+    AggregatedTextProgressFrame,
+    BotStartedSpeakingFrame,
     EndFrame,
     Frame,
     FunctionCallFromLLM,
@@ -49,10 +52,14 @@ from pipecat.utils.text.base_text_aggregator import TextType
 from pipecat.utils.time import time_now_iso8601
 from pipecat.workers.runner import WorkerRunner
 
+from agent.observer import CallObserver
+from calls.costs import Usage
 from core.settings import Settings
-from providers.base import Brief, Kind
+from providers.base import ENGLISH, Brief, Kind
+from providers.catalog import KINDS
+from providers.chat_completions import estimate
 from providers.failover import Breakers, FailoverLLM, FailoverSTT, FailoverTTS, Link, Listener, Switch
-from providers.failover.llm import AGAIN, APOLOGY, ONE_MOMENT
+from providers.failover.stt import FILLER_S
 from providers.frames import NothingHeardFrame
 from providers.phrases import Phrases
 from providers.prompts import MAX_TRIES, Prompts
@@ -61,6 +68,8 @@ from providers.prompts import RATE as RATE_OF_PROMPTS
 RATE = 16_000
 
 # --- Vendors with a script --------------------------------------------------------------------------------------------
+
+ONE_MOMENT, AGAIN, APOLOGY = ENGLISH.one_moment, ENGLISH.again, ENGLISH.apology
 
 
 class Ear(STTService):
@@ -76,6 +85,9 @@ class Ear(STTService):
         self.fault = fault
         self._heard = 0.0
         self._speech = False
+
+    def can_generate_metrics(self) -> bool:
+        return True
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         if any(audio):
@@ -123,6 +135,9 @@ class Head(LLMService):
         self.fault = fault
         self.asked = 0
 
+    def can_generate_metrics(self) -> bool:
+        return True
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         if not isinstance(frame, LLMContextFrame):
@@ -133,6 +148,7 @@ class Head(LLMService):
         try:
             await self._answer(frame.context)
         finally:
+            await self.start_llm_usage_metrics(estimate("how much?", 12))
             await self.push_frame(LLMFullResponseEndFrame())
 
     async def _answer(self, context: LLMContext) -> None:
@@ -180,8 +196,12 @@ class Mouth(TTSService):
         self.texts: list[str] = []
         self._at: dict[str, float] = {}
 
+    def can_generate_metrics(self) -> bool:
+        return True
+
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         self.texts.append(text)
+        await self.start_tts_usage_metrics(text)
         if self.fault == "mute":
             await asyncio.Event().wait()
         if self.fault == "error":
@@ -257,6 +277,8 @@ class Bench:
     worker: PipelineWorker
     breakers: Breakers
     made: dict[str, list[Any]] = field(default_factory=dict)
+    used: dict[str, Usage] = field(default_factory=dict)
+    """By vendor, as it comes onto a call's record."""
 
     async def down(self, *frames: Frame) -> None:
         await self.worker.queue_frames(frames)
@@ -290,9 +312,25 @@ async def chain_of(
 
     links = [Link(name, making(name, make), breakers.of(name, kind.kind)) for name, make in makers]
     chain = kind(links, log) if prompts is None else kind(links, log, prompts)
+    used: dict[str, Usage] = {}
+    observer = CallObserver(
+        providers=dict.fromkeys(KINDS, "offline"),
+        services={each: chain if each == chain.kind else above for each in KINDS},
+        answered=lambda _: None,
+        used=lambda usage: used.update({usage.provider: usage}),
+        charged=lambda *_: None,
+        typed=lambda _: None,
+        heard=lambda *_: None,
+    )
     worker = PipelineWorker(
         Pipeline([above, chain, below]),
-        params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE_OF_PROMPTS, enable_metrics=True),
+        params=PipelineParams(
+            audio_in_sample_rate=RATE,
+            audio_out_sample_rate=RATE_OF_PROMPTS,
+            enable_metrics=True,
+            enable_usage_metrics=True,
+        ),
+        observers=[observer],
         idle_timeout_secs=None,
         enable_rtvi=False,
     )
@@ -301,7 +339,7 @@ async def chain_of(
     run = asyncio.create_task(runner.run())
     await below.until(lambda frames: any(isinstance(frame, StartFrame) for frame in frames))
     try:
-        yield Bench(chain, log, below, above, worker, breakers, made)
+        yield Bench(chain, log, below, above, worker, breakers, made, used)
     finally:
         await worker.cancel()
         await run
@@ -341,6 +379,35 @@ async def test_what_was_said_is_said_again_to_the_next_recogniser(fault: str) ->
         assert bench.left[0] == ("first", "second", ErrorCategory.CONNECTIVITY)
         assert bench.below.count(InputAudioRawFrame) == 11, "the sound itself passes once"
         assert bench.above.count(VADUserStoppedSpeakingFrame) == 1
+
+
+def bridged(bench: Bench) -> list[str]:
+    """What was said to bridge a wait; it is no part of the conversation."""
+    return [frame.text for frame in bench.below.all(TTSSpeakFrame) if not frame.append_to_context]
+
+
+async def test_the_caller_is_told_to_wait_when_two_recognisers_fail() -> None:
+    chain = vendors(Ear, ("first", "deaf"), ("second", "deaf"), ("third", ""))
+    async with chain_of(FailoverSTT, *chain) as bench:
+        await speak(bench, 7)
+        silent_at = time.monotonic() - 0.2
+        await bench.below.until(lambda _: bridged(bench))
+        assert 1.0 < time.monotonic() - silent_at < 2.2, "its sound is to be heard within 2.5 s"
+        assert not texts(bench)
+        await bench.below.until(lambda _: texts(bench))
+        assert texts(bench) == ["third heard 7"]
+        assert bridged(bench) == [ENGLISH.one_moment]
+
+
+async def test_who_is_understood_in_time_or_hears_the_agent_is_not_told_to_wait() -> None:
+    async with chain_of(FailoverSTT, *vendors(Ear, ("first", "deaf"), ("second", ""))) as bench:
+        await speak(bench, 7)
+        await bench.below.until(lambda _: texts(bench))
+        bench.made["second"][0].fault = "deaf"
+        await speak(bench, 4)
+        await bench.up(BotStartedSpeakingFrame())
+        await asyncio.sleep(FILLER_S + 0.4)
+        assert bridged(bench) == []
 
 
 async def test_a_cough_is_no_failure() -> None:
@@ -400,12 +467,22 @@ async def test_a_mute_model_is_bridged_and_replaced() -> None:
         assert bench.left[0] == ("first", "second", ErrorCategory.CONNECTIVITY)
 
 
+async def test_who_has_been_told_to_wait_is_not_told_again_in_the_same_turn() -> None:
+    async with chain_of(FailoverLLM, *vendors(Head, ("first", "mute"), ("second", ""))) as bench:
+        await bench.down(TTSSpeakFrame(ONE_MOMENT, append_to_context=False))  # the recognisers' chain says it
+        await ask(bench)
+        assert bridged(bench) == [ONE_MOMENT]
+        bench.made["second"][0].fault = "mute"
+        await bench.down(InterruptionFrame(), LLMContextFrame(LLMContext()))
+        await bench.below.until(lambda _: len(bridged(bench)) == 2)
+
+
 @pytest.mark.parametrize("fault", ["cut", "stall"])
 async def test_an_answer_broken_off_is_begun_again(fault: str) -> None:
     async with chain_of(FailoverLLM, *vendors(Head, ("first", fault), ("second", ""))) as bench:
         await bench.down(LLMContextFrame(LLMContext()))
         await bench.below.until(lambda _: bench.below.count(LLMFullResponseEndFrame) == 2)
-        assert said(bench) == f"first says {AGAIN}second says hello."
+        assert said(bench) == f"first says {ENGLISH.again}second says hello."
         assert pairs(bench) == ["start", "end", "start", "end"]
 
 
@@ -438,7 +515,7 @@ async def test_when_nobody_is_left_leave_is_taken() -> None:
         await bench.down(LLMContextFrame(LLMContext()))
         await bench.below.until(lambda _: bench.below.count(TTSSpeakFrame))
         assert said(bench) == ""
-        assert [frame.text for frame in bench.below.all(TTSSpeakFrame)] == [APOLOGY]
+        assert [frame.text for frame in bench.below.all(TTSSpeakFrame)] == [ENGLISH.apology]
         assert bench.log.ended == ["llm"]
 
 
@@ -581,6 +658,62 @@ async def test_a_vendor_that_does_not_come_up_is_passed_over() -> None:
         assert bench.breakers.of("first", "tts").failures == 1
 
 
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_recogniser_heard_before_it_was_replaced_is_on_the_bill() -> None:
+    async with chain_of(FailoverSTT, *vendors(Ear, ("deepgram", "deaf"), ("openai", ""))) as bench:
+        await speak(bench, 7)
+        await bench.below.until(lambda _: texts(bench))
+    assert bench.used["deepgram"].audio_ms == 1100
+    assert bench.used["openai"].audio_ms == 1100, "it hears all of it again"
+
+
+@pytest.mark.parametrize("fault", ["mute", "stall", "cut"])
+async def test_what_a_model_read_and_wrote_before_it_was_replaced_is_on_the_bill(fault: str) -> None:
+    async with chain_of(FailoverLLM, *vendors(Head, ("anthropic", fault), ("openai", ""))) as bench:
+        await bench.down(LLMContextFrame(LLMContext()))
+        await bench.below.until(lambda _: said(bench).endswith("openai says hello."))
+    for vendor in ("anthropic", "openai"):
+        assert (bench.used[vendor].estimated_answers, bench.used[vendor].output_tokens) == (1, 3)
+
+
+@pytest.mark.parametrize("fault", ["mute", "stall"])
+async def test_what_a_voice_was_given_before_it_was_replaced_is_on_the_bill(fault: str) -> None:
+    async with chain_of(FailoverTTS, *vendors(Mouth, ("cartesia", fault), ("elevenlabs", ""))) as bench:
+        await bench.down(TTSSpeakFrame(TEXT))
+        await bench.below.until(lambda _: len(words(bench)) == 5)
+    assert bench.used["cartesia"].characters == len(TEXT)
+    assert bench.used["elevenlabs"].characters == len(TEXT if fault == "mute" else "three four five.")
+
+
+async def test_who_rests_when_the_call_begins_or_does_not_come_up_is_told() -> None:
+    class Down(Head):
+        async def setup(self, setup: Any) -> None:
+            raise ConnectionRefusedError
+
+    breakers = Breakers()
+    breakers.of("anthropic", "llm").failed(ErrorCategory.AUTHENTICATION)
+    chain = [*vendors(Head, ("anthropic", "")), ("openai", lambda: Down("openai")), *vendors(Head, ("groq", ""))]
+    async with chain_of(FailoverLLM, *chain, breakers=breakers) as bench:
+        await ask(bench)
+    assert bench.log.switches == [
+        Switch("llm", "anthropic", "openai", ErrorCategory.AUTHENTICATION, asked=False),
+        Switch("llm", "openai", "groq", ErrorCategory.CONNECTIVITY),
+    ]
+    assert list(bench.used) == ["groq"]
+
+
+async def test_a_call_that_nobody_can_serve_from_the_start_takes_leave() -> None:
+    def unmade() -> Head:
+        raise ImportError("no such module")
+
+    async with chain_of(FailoverLLM, ("first", unmade), ("second", unmade)) as bench:
+        await bench.below.until(lambda _: bench.below.count(TTSSpeakFrame))
+        assert bench.below.all(TTSSpeakFrame)[0].text == APOLOGY
+        assert bench.log.ended == ["llm"]
+
+
 # --- Fixed sentences --------------------------------------------------------------------------------------------------
 
 
@@ -620,7 +753,9 @@ async def test_a_fixed_sentence_sounds_from_the_shelf_and_is_told_like_any_other
         kinds = [type(frame).__name__ for frame in bench.below.frames if getattr(frame, "context_id", None)]
         assert kinds[0] == "AggregatedTextFrame"
         assert kinds[1] == "TTSStartedFrame"
-        assert kinds[4] == "TTSAudioRawFrame"
+        assert kinds[6] == "TTSAudioRawFrame"
+        told = [frame.remaining_text for frame in bench.below.all(AggregatedTextProgressFrame)]
+        assert told[:2] == [" there.", ""], "the captions show how far it has been spoken"
         assert bench.below.count(LLMAssistantPushAggregationFrame) == 3
 
 

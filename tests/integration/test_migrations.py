@@ -84,7 +84,7 @@ def test_two_processes_that_migrate_at_once_both_succeed(empty_database_url: str
 def test_migrations_are_found_from_any_folder_and_beside_an_installed_package(tmp_path: Path) -> None:
     root = Path(core_db.__file__).parent.parent
     installed = tmp_path / "site-packages"
-    for room in ("core", "identity", "calls", "banking", "migrations"):
+    for room in ("core", "identity", "calls", "banking", "providers", "agent", "migrations"):
         shutil.copytree(root / room, installed / room, ignore=shutil.ignore_patterns("__pycache__"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

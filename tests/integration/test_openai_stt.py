@@ -135,6 +135,12 @@ async def calling(settings: Settings, told: Brief | None = None, *, last: Frame 
         await asyncio.wait_for(running, PATIENCE_S)
 
 
+def used_s(call: Call) -> list[float]:
+    """The seconds of sound of each request that is charged for."""
+    data = [data for frame in call.ear.all(MetricsFrame) for data in frame.data]
+    return [data.value.audio_seconds for data in data if isinstance(data, STTUsageMetricsData)]
+
+
 @pytest.fixture
 def log() -> Iterator[list[str]]:
     """Everything that is logged, at its most talkative."""
@@ -268,6 +274,7 @@ async def test_a_refusal_is_told_at_once_with_its_reason(status: int, log: list[
     assert call.ear.all(ErrorFrame) == [error]
     assert call.ear.all(TranscriptionFrame, NothingHeardFrame) == []
     assert server.refused == 1
+    assert used_s(call) == []
     assert KEY not in repr(error) + str(error.exception) + "".join(log)
 
 
@@ -278,6 +285,7 @@ async def test_the_next_utterance_is_heard_after_a_failure() -> None:
         await call.ear.hears(ErrorFrame)
         await call.utters(noise(0.3))
         assert (await call.ear.hears(TranscriptionFrame)).text == "yes"
+    assert used_s(call) == [pytest.approx(0.8, abs=0.01)], "what failed costs nothing"
 
 
 async def test_nobody_there_is_told_at_once() -> None:
@@ -353,6 +361,7 @@ async def test_a_question_under_way_ends_with_the_call() -> None:
                 await asyncio.sleep(0.01)
         await asyncio.wait_for(server.left.wait(), 2)
     assert call.ear.all(ErrorFrame, NothingHeardFrame) == []
+    assert used_s(call) == [pytest.approx(0.8, abs=0.01)], "the vendor had begun to listen"
 
 
 def test_a_language_that_is_not_offered_is_refused() -> None:

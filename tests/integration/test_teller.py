@@ -37,11 +37,13 @@ from identity import otp
 from identity.actor import SYSTEM, Actor
 from pipelines.banking import AGENT
 from pipelines.base import Json, Means
+from pipelines.lines import lines
 from pipelines.played import SpeechMark
-from pipelines.teller import LET_ME_READ, TYPE_IT, Teller
+from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
 from tests.lines import Pigeon
 
+LINES = lines("en")
 SECRET = "a secret for the tests of the teller, long enough"
 HZ = 24_000
 
@@ -220,7 +222,7 @@ async def test_yes_before_the_read_back_has_ended_is_no_consent(line: Line) -> N
     await line.worker.queue_frame(InterruptionFrame())
     line.voice.holding = False
     await line.caller_says("yes")
-    await line.voice.says(containing=LET_ME_READ)
+    await line.voice.says(containing=LINES.let_me_read)
     await line.voice.says(containing="Shall I go ahead?", times=2)
     assert await line.states() == [State.DRAFTED] and await line.postings() == 0
     await line.heard_out()
@@ -232,7 +234,7 @@ async def test_yes_before_the_read_back_has_ended_is_no_consent(line: Line) -> N
 async def test_a_turn_that_began_during_the_read_back_is_no_consent(line: Line) -> None:
     await line.send(500, "Ravi", said="send five hundred to ravi")
     await line.caller_says("yes", began_s_ago=5)
-    await line.voice.says(containing=LET_ME_READ)
+    await line.voice.says(containing=LINES.let_me_read)
     assert await line.states() == [State.DRAFTED]
 
 
@@ -260,7 +262,7 @@ async def test_a_read_back_without_sound_was_not_heard(line: Line) -> None:
     await line.model_asks("send_money", payee="Ravi", amount=500)
     await line.voice.says(containing="Shall I go ahead?")
     await line.caller_says("yes")
-    await line.voice.says(containing=LET_ME_READ)
+    await line.voice.says(containing=LINES.let_me_read)
     assert await line.states() == [State.DRAFTED]
 
 
@@ -276,7 +278,7 @@ async def test_anything_else_goes_to_the_model_and_costs_the_consent(line: Line)
     await line.caller_says("how much do I have")
     assert await asyncio.wait_for(line.model.turns.get(), 5) == "how much do I have"
     await line.caller_says("yes")
-    await line.voice.says(containing=LET_ME_READ)
+    await line.voice.says(containing=LINES.let_me_read)
     assert await line.states() == [State.DRAFTED]
 
 
@@ -340,7 +342,7 @@ async def test_a_typed_code_goes_no_further_than_the_teller(line: Line) -> None:
     await line.caller_says("yes")
     await line.until(lambda: line.teller.asking_code)
     assert line.teller.typed("what was that?")
-    await line.voice.says(containing=TYPE_IT)
+    await line.voice.says(containing=LINES.type_it)
     assert line.teller.typed(f"{line.pigeon.code[:3]} {line.pigeon.code[3:]}")
     await line.until(lambda: any(message["type"] == "done" for message in line.told))
     assert await line.postings() == 1

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from core.settings import Settings
 from core.spoken import normalise
-from providers.base import Brief
+from providers.base import Brief, LanguageNotOffered, VoiceNotOffered
 from providers.offline import espeak
 from providers.offline.tts import EspeakTTSService, EspeakTTSSettings, close, ready, tts, voice_for, warm
 from providers.phrases import Phrases
@@ -339,7 +340,17 @@ def test_the_voice_follows_the_language() -> None:
     assert voice_for("en") == "en-us"
     assert voice_for("en_IN") == "en-us"
     assert voice_for("hi-IN") == "hi"
-    assert voice_for("tlh") == espeak.DEFAULT_VOICE
+    with pytest.raises(LanguageNotOffered, match="espeak-ng does not speak tlh"):
+        voice_for("tlh")
+
+
+def test_a_voice_is_one_that_speaks_the_language() -> None:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    scottish = replace(brief("en-IN"), voice="en-gb-scotland")
+    assert tts(settings, scottish)._settings.voice == "en-gb-scotland"
+    for wrong in ("hi", "en-nowhere", "f786b574-daa5-4673-aa0c-cbe3e8534c02"):
+        with pytest.raises(VoiceNotOffered, match=f"no voice {wrong} for en; it has: .*en-us"):
+            tts(settings, replace(brief(), voice=wrong))
 
 
 async def test_the_vendor_contract() -> None:

@@ -28,6 +28,7 @@ from pipecat.frames.frames import (
     MetricsFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
+    TTSSpeakFrame,
     UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -271,6 +272,30 @@ async def test_a_transcript_that_comes_after_its_turn_leaves_the_time_but_not_it
     assert not answer.greeting
     assert answer.at.timestamp() == pytest.approx(silent_at)
     assert taken(answer) == {"other": 1850}
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["words", "a cough"])
+async def test_an_answer_begins_with_what_bridges_the_wait_for_the_callers_words(line: Line, said: bool) -> None:
+    await line.pushes("user", ClientConnectedFrame())
+    await line.sounds()
+    await line.speaks()
+    silent_at = line.now - 0.2
+    await line.pushes("stt", TTSSpeakFrame("One moment.", append_to_context=False), after_s=1.6)
+    await line.sounds()
+    line.now += 1.0
+    if said:
+        await line.is_understood()
+        await line.thinks()
+        await line.spends(100)
+    else:
+        await line.types("Hello?")
+    await line.writes()
+    await line.sounds()
+    assert [answer.greeting for answer in line.answers] == [True, False][: 1 + said]
+    if said:
+        assert line.answers[1].at.timestamp() == pytest.approx(silent_at)
+        assert line.answers[1].total_ms == 200 + 1600 + 150 + 10
+        assert list(line.charges)[1:] == [line.answers[1].at]
 
 
 async def test_each_answer_belongs_to_the_last_thing_said(line: Line) -> None:

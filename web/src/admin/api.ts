@@ -3,7 +3,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { api, body } from "../api/client";
 import type { paths } from "../api/schema";
-import type { CodeChange, NewCodes } from "./types";
+import type { CodeChange, NewCodes, ProfileChange } from "./types";
 
 type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query?: infer Of } } }
   ? NonNullable<Of>
@@ -121,6 +121,15 @@ export const agentConfigQuery = (agent_id: string) =>
     queryKey: ["admin", "agent", agent_id],
     queryFn: async () => body(await api.GET("/api/agents/config/{agent_id}", { params: { path: { agent_id } } })),
   });
+
+/** What counts for the next calls of each agent, and the vendors there are. */
+export const profilesQuery = queryOptions({
+  queryKey: ["admin", "agent-profiles"],
+  queryFn: async () => body(await api.GET("/api/v1/agent-profiles")),
+});
+
+export const saveProfile = async (agent_type: string, profile: ProfileChange) =>
+  body(await api.PUT("/api/v1/agent-profiles/{agent_type}", { params: { path: { agent_type } }, body: profile }));
 
 export type RequestFilter = Omit<Query<"/api/v1/requests">, "page" | "per_page">;
 

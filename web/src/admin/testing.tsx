@@ -120,7 +120,17 @@ export const system: System = {
 };
 
 export const agents = [
-  { id: "banking", name: "Bank", description: "", can_do: [], try_saying: [], available: true, providers: {} },
+  {
+    id: "banking",
+    name: "Bank",
+    description: "",
+    can_do: [],
+    try_saying: [],
+    available: true,
+    language: "en",
+    out_of_order: false,
+    providers: {},
+  },
 ];
 
 export function pageOf<Item>(...data: Item[]) {

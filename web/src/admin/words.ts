@@ -66,6 +66,19 @@ const KINDS: Record<string, string> = { stt: "Speech to text", llm: "Language mo
 
 export const kindInWords = (kind: string) => KINDS[kind] ?? heading(kind);
 
+const TROUBLES: Record<string, string> = {
+  authentication: "Key not accepted",
+  authorization: "Not allowed with the key",
+  quota: "Credit used up",
+  rate_limit: "Asked too much",
+  connectivity: "Out of reach, or no answer",
+  server: "Fault at the vendor",
+  invalid_request: "Cannot serve this call",
+};
+
+/** Why a vendor had to be replaced. */
+export const troubleInWords = (category: string) => TROUBLES[category] ?? "Failed";
+
 /** Who called, by the name the operator knows them by. */
 export function callerInWords(call: {
   otp_id?: string | null;

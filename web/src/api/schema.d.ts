@@ -404,6 +404,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agent-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Profiles
+         * @description Every agent type's profile, and the vendors one may choose from.
+         */
+        get: operations["list_profiles_api_v1_agent_profiles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent-profiles/{agent_type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Save Profile
+         * @description Replace an agent type's profile. It counts from the next call on; calls that are open go on as they are.
+         */
+        put: operations["save_profile_api_v1_agent_profiles__agent_type__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/overview": {
         parameters: {
             query?: never;
@@ -1801,8 +1841,18 @@ export interface components {
             greeting: string;
             /** Id */
             id: string;
+            /**
+             * Language
+             * @description BCP 47 tag of what it speaks and of the texts here
+             */
+            language: string;
             /** Name */
             name: string;
+            /**
+             * Out Of Order
+             * @description Nobody can call it until an operator has changed its profile
+             */
+            out_of_order: boolean;
             /**
              * Providers
              * @description Which vendor serves stt, llm and tts
@@ -1883,8 +1933,18 @@ export interface components {
             description: string;
             /** Id */
             id: string;
+            /**
+             * Language
+             * @description BCP 47 tag of what it speaks and of the texts here
+             */
+            language: string;
             /** Name */
             name: string;
+            /**
+             * Out Of Order
+             * @description Nobody can call it until an operator has changed its profile
+             */
+            out_of_order: boolean;
             /**
              * Providers
              * @description Which vendor serves stt, llm and tts
@@ -2511,7 +2571,7 @@ export interface components {
         Event: "transaction.completed" | "balance.updated" | "password.failed" | "transfer.initiated";
         /**
          * EventOut
-         * @description A tool that ran.
+         * @description A tool that ran, or a vendor that took over from another one.
          */
         EventOut: {
             /**
@@ -2562,6 +2622,13 @@ export interface components {
          * @description The state of every part.
          */
         HealthOut: {
+            /**
+             * Agents
+             * @description Each agent type: `ok`, or why its profile lets nobody call it
+             */
+            agents: {
+                [key: string]: string;
+            };
             /** Calls */
             calls: number;
             /** Checks */
@@ -2577,7 +2644,7 @@ export interface components {
             service: string;
             /**
              * Status
-             * @description `healthy`, `degraded` while some vendor is left alone, or `unhealthy`
+             * @description `healthy`, `degraded` while a vendor is left alone or an agent has none, or `unhealthy`
              */
             status: string;
             /**
@@ -3296,6 +3363,130 @@ export interface components {
          * @enum {string}
          */
         PostingKind: "forward" | "income" | "payment" | "transfer" | "fee" | "bill" | "loan" | "reversal";
+        /**
+         * ProfileIn
+         * @description What shall count; what is left out goes back to what it is by itself.
+         */
+        ProfileIn: {
+            /**
+             * Language
+             * @description BCP 47, such as en, hi or en-IN
+             * @default en
+             */
+            language: string;
+            /**
+             * Llm Provider
+             * @description Who answers, likewise
+             */
+            llm_provider?: string | null;
+            /**
+             * Stt Provider
+             * @description Who hears, written like STT_PROVIDER; null: as the server is set
+             */
+            stt_provider?: string | null;
+            /**
+             * Tts Provider
+             * @description Who speaks, likewise
+             */
+            tts_provider?: string | null;
+            /**
+             * Voice
+             * @description The vendor's id of a voice; empty: the vendor's choice
+             * @default
+             */
+            voice: string;
+        };
+        /**
+         * ProfileOut
+         * @description What counts for the next calls of an agent type.
+         */
+        ProfileOut: {
+            /** Agent Type */
+            agent_type: string;
+            /**
+             * Language
+             * @description BCP 47, such as en, hi or en-IN
+             * @default en
+             */
+            language: string;
+            /**
+             * Languages
+             * @description The languages this agent type can speak
+             */
+            languages: string[];
+            /**
+             * Llm Provider
+             * @description Who answers, likewise
+             */
+            llm_provider?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Serving
+             * @description Who serves stt, llm and tts, then who steps in, in this order
+             */
+            serving: {
+                [key: string]: string[];
+            };
+            /**
+             * Stt Provider
+             * @description Who hears, written like STT_PROVIDER; null: as the server is set
+             */
+            stt_provider?: string | null;
+            /**
+             * Trouble
+             * @description Why nobody can call it as it stands
+             */
+            trouble: string | null;
+            /**
+             * Tts Provider
+             * @description Who speaks, likewise
+             */
+            tts_provider?: string | null;
+            /**
+             * Updated At
+             * @description Null if it is as the server is set
+             */
+            updated_at: string | null;
+            /** Updated By */
+            updated_by: string | null;
+            /**
+             * Voice
+             * @description The vendor's id of a voice; empty: the vendor's choice
+             * @default
+             */
+            voice: string;
+        };
+        /**
+         * ProfilesOut
+         * @description Every agent type, and what there is to choose from.
+         */
+        ProfilesOut: {
+            /** Data */
+            data: components["schemas"]["ProfileOut"][];
+            /**
+             * Providers
+             * @description Vendors by kind: stt, llm, tts
+             */
+            providers: {
+                [key: string]: components["schemas"]["ProviderOut"][];
+            };
+        };
+        /**
+         * ProviderOut
+         * @description A vendor one may choose.
+         */
+        ProviderOut: {
+            /** Name */
+            name: string;
+            /** Ready */
+            ready: boolean;
+            /**
+             * Why
+             * @description What it is, or what it lacks
+             */
+            why: string;
+        };
         /**
          * RatingIn
          * @description What the caller thinks of the call.
@@ -5067,6 +5258,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    list_profiles_api_v1_agent_profiles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfilesOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorOut"];
+                };
+            };
+        };
+    };
+    save_profile_api_v1_agent_profiles__agent_type__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileOut"];
+                };
             };
             /** @description Client Error */
             "4XX": {

@@ -2,6 +2,7 @@ import { Text, VisuallyHidden } from "@mantine/core";
 import { IconCircleCheck, IconLoader2 } from "@tabler/icons-react";
 import { useEffect, useLayoutEffect, useRef, type ReactNode } from "react";
 
+import { langOf } from "../components/language";
 import classes from "./ConversationView.module.css";
 import type { Activity, AgentTurn, CallerTurn, Conversation, Segment, Turn } from "./conversation";
 import type { CallState } from "./live-call";
@@ -65,7 +66,11 @@ function CallerWords({ turn }: { turn: CallerTurn }) {
     <>
       <span className={classes.who}>{turn.typed ? "You, typed" : "You"}</span>
       <p className={classes.words}>
-        {turn.text && <span key={turn.text}>{turn.text}</span>}
+        {turn.text && (
+          <span key={turn.text} lang={langOf(turn.text)}>
+            {turn.text}
+          </span>
+        )}
         {turn.text && turn.interim && " "}
         {turn.interim && (
           <span className={classes.interim} aria-hidden>
@@ -99,7 +104,9 @@ function SegmentWords({ segment, speaking, cutOff }: { segment: Segment; speakin
   return (
     <>
       {/* Read out once as a whole; the progress through it is for the eye. */}
-      <VisuallyHidden component="span">{segment.text} </VisuallyHidden>
+      <VisuallyHidden component="span" lang={langOf(segment.text)}>
+        {segment.text}{" "}
+      </VisuallyHidden>
       <span aria-hidden>
         {heard}
         {rest.length > unheard.length && " "}

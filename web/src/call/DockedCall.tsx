@@ -12,6 +12,7 @@ import { useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 
 import { money } from "../components/format";
+import { langOf } from "../components/language";
 import { ShellSlot } from "../components/ShellSlot";
 import { usePortal } from "../portal/PortalContext";
 import type { Done } from "./acts";
@@ -188,10 +189,18 @@ function Caption({ turns, agentName }: { turns: readonly Turn[]; agentName: stri
           {turn.kind === "activity" && turn.doing}
           {turn.kind === "caller" && (
             <>
-              <span key={turn.text}>{turn.text}</span> <span aria-hidden>{turn.interim}</span>
+              <span key={turn.text} lang={langOf(turn.text)}>
+                {turn.text}
+              </span>{" "}
+              <span aria-hidden>{turn.interim}</span>
             </>
           )}
-          {turn.kind === "agent" && turn.segments.map(({ id, text }) => <span key={id}>{text} </span>)}
+          {turn.kind === "agent" &&
+            turn.segments.map(({ id, text }) => (
+              <span key={id} lang={langOf(text)}>
+                {text}{" "}
+              </span>
+            ))}
         </span>
       )}
     </p>

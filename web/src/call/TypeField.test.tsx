@@ -17,6 +17,8 @@ const agent = {
   can_do: [],
   try_saying: [],
   available: true,
+  language: "en",
+  out_of_order: false,
   providers: {},
 };
 const draft = { id: "trf_1", kind: "transfer", amount_minor: 50_000, currency: "INR", payee: "Ravi" };

@@ -43,6 +43,13 @@ const serverUnreachable: Failure = {
   remedies: ["retry"],
 };
 
+const agentUnavailable: Failure = {
+  kind: "agent-unavailable",
+  title: "This assistant is not available",
+  advice: "It may have been switched off. Choose another one.",
+  remedies: ["choose-agent"],
+};
+
 const DEFAULT_WAIT_S = 10;
 const DAY_S = 24 * 3600;
 
@@ -58,6 +65,8 @@ export function callFailure(error: unknown, now = new Date()): Failure {
         advice: "The calls made with it have cost as much as they may. Ask for a new one.",
         remedies: ["enter-code"],
       };
+    case "language_not_offered": // its vendors are gone, which is for the operators to read
+      return agentUnavailable;
     case "day_over_budget": {
       const again = new Date(now.getTime() + (error.retryAfterS ?? DAY_S) * 1000);
       return {
@@ -93,12 +102,7 @@ export function callFailure(error: unknown, now = new Date()): Failure {
             remedies: ["enter-code", "retry"],
           };
     case 404:
-      return {
-        kind: "agent-unavailable",
-        title: "This assistant is not available",
-        advice: "It may have been switched off. Choose another one.",
-        remedies: ["choose-agent"],
-      };
+      return agentUnavailable;
     case 429:
       return {
         kind: "too-many",

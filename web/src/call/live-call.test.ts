@@ -14,6 +14,8 @@ const agent: Agent = {
   can_do: [],
   try_saying: [],
   available: true,
+  language: "en",
+  out_of_order: false,
   providers: {},
 };
 

@@ -19,6 +19,8 @@ const agent = {
   can_do: [],
   try_saying: [],
   available: true,
+  language: "en",
+  out_of_order: false,
   providers: {},
 };
 const me = { role: "otp", remaining_uses: 2 } as Me;

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import { agentsQuery, type Agent } from "../api/queries";
+import { isForeign, languageName, ownName } from "../components/language";
 import { LoadFault } from "../components/LoadFault";
 import { Notice } from "../components/Notice";
 import { Page, PageTitle } from "../components/Page";
@@ -71,12 +72,20 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
     >
       <Stack gap="md" h="100%">
         <div>
-          <Title order={2} id={`agent-${agent.id}`}>
+          <Title order={2} id={`agent-${agent.id}`} lang={agent.language}>
             {agent.name}
           </Title>
-          <Text mt={4}>{agent.description}</Text>
+          <Text mt={4} lang={agent.language}>
+            {agent.description}
+          </Text>
+          {isForeign(agent.language) && (
+            <Text mt={4} fw={600}>
+              Speaks {languageName(agent.language)} · <span lang={agent.language}>{ownName(agent.language)}</span>
+            </Text>
+          )}
         </div>
         <List
+          lang={agent.language}
           spacing={4}
           icon={<IconCheck size={18} color="var(--mantine-color-anchor)" aria-hidden />}
           styles={{ itemWrapper: { alignItems: "flex-start" }, itemIcon: { marginTop: 3 } }}
@@ -90,7 +99,7 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
             <Text fw={600} fz="sm" c="dimmed" mb={4}>
               Try saying
             </Text>
-            <Stack gap={4}>
+            <Stack gap={4} lang={agent.language}>
               {agent.try_saying.map((sentence) => (
                 <Text key={sentence}>“{sentence}”</Text>
               ))}
@@ -99,7 +108,11 @@ function AgentCard({ agent, usedUp }: { agent: Agent; usedUp: boolean }) {
         )}
         <Text mt="auto" c="dimmed" className={classes.wait}>
           {agent.available ? <IconCheck size={18} aria-hidden /> : <IconClock size={18} aria-hidden />}
-          {agent.available ? "No waiting: a line is free now" : "All lines are busy. This page looks again by itself."}
+          {agent.available
+            ? "No waiting: a line is free now"
+            : agent.out_of_order
+              ? "It takes no calls at the moment. This page looks again by itself."
+              : "All lines are busy. This page looks again by itself."}
         </Text>
         {open ? (
           <Button

@@ -22,6 +22,8 @@ const agent = {
   can_do: [],
   try_saying: [],
   available: true,
+  language: "en",
+  out_of_order: false,
   providers: {},
 };
 const guest = { body: { id: "otp_1", role: "otp", remaining_uses: 3, second_factor: { totp: false } } };

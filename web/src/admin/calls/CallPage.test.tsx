@@ -86,11 +86,18 @@ test("what each answer cost stands beside its time, where anything did", async (
 });
 
 test("a vendor that took over is told, apart from the tools", async () => {
-  const event = { seq: 1, at: at(2), kind: "vendor", name: "tts: cartesia → offline", took_ms: 0, outcome: "failed" };
-  start({ body: { ...detail, events: [event] } });
+  const event = { seq: 1, at: at(2), kind: "vendor", took_ms: 0, outcome: "failed" };
+  const failed = { ...event, name: "tts: cartesia → offline: quota" };
+  const back = { ...event, seq: 2, name: "tts: offline → cartesia", outcome: "ok" };
+  start({ body: { ...detail, events: [failed, back] } });
   const took = await screen.findByRole("table", { name: "Vendors that took over" });
-  expect(within(took).getByText("Voice")).toBeTruthy();
-  expect(within(took).getByText("cartesia → offline")).toBeTruthy();
+  const rows = within(took)
+    .getAllByRole("row")
+    .map(({ textContent }) => textContent);
+  expect(rows.slice(1)).toEqual([
+    expect.stringMatching(/Voicecartesia → offlineCredit used up$/),
+    expect.stringMatching(/Voiceoffline → cartesiaCame back$/),
+  ]);
   expect(screen.queryByRole("table", { name: "Tools" })).toBeNull();
 });
 

@@ -16,7 +16,7 @@ import { State, type Tone } from "../State";
 import type { CallDetail, CallEvent, Usage } from "../types";
 import { exact } from "../moment";
 import { When } from "../When";
-import { callerInWords, endInWords, kindInWords, lineInWords, OUTCOMES, toolInWords } from "../words";
+import { callerInWords, endInWords, kindInWords, lineInWords, OUTCOMES, toolInWords, troubleInWords } from "../words";
 import { AnswersPanel } from "./AnswersPanel";
 import classes from "./CallPage.module.css";
 import { OUTCOME_TONES } from "./outcome";
@@ -153,7 +153,7 @@ function ToolsPanel({ events, start }: { events: readonly CallEvent[]; start: nu
   );
 }
 
-/** Which vendor took over from which, in the words the event has: `tts: cartesia → offline`. */
+/** Which vendor took over from which and why, from the event's name: `tts: cartesia → offline: rate_limit`. */
 function TakeoversPanel({ events, start }: { events: readonly CallEvent[]; start: number }) {
   if (events.length === 0) return null;
   return (
@@ -169,7 +169,7 @@ function TakeoversPanel({ events, start }: { events: readonly CallEvent[]; start
         </Table.Thead>
         <Table.Tbody>
           {events.map(({ seq, at, name, outcome }) => {
-            const [kind = "", vendors = ""] = name.split(": ");
+            const [kind = "", vendors = "", why = ""] = name.split(": ");
             return (
               <Table.Tr key={seq}>
                 <Table.Td>{duration(Date.parse(at) - start)}</Table.Td>
@@ -179,7 +179,7 @@ function TakeoversPanel({ events, start }: { events: readonly CallEvent[]; start
                   {outcome === "ok" ? (
                     <State tone="good">Came back</State>
                   ) : (
-                    <State tone="poor">The first failed</State>
+                    <State tone="poor">{troubleInWords(why)}</State>
                   )}
                 </Table.Td>
               </Table.Tr>
@@ -214,7 +214,7 @@ function CostPanel({ usage, total }: { usage: readonly Usage[]; total: string })
                     {[each.provider, each.model].filter(Boolean).join(" · ")}
                   </Text>
                 </Table.Td>
-                <Table.Td visibleFrom="xs">{amountOf(each)}</Table.Td>
+                <Table.Td visibleFrom="xs">{amountOf(each) || "–"}</Table.Td>
                 <Table.Td data-right>
                   {spent({
                     cost_usd: each.cost_usd ?? 0,

@@ -2,6 +2,7 @@ import { Anchor, Text } from "@mantine/core";
 import { useEffect, useRef } from "react";
 
 import { duration } from "../../components/format";
+import { langOf } from "../../components/language";
 import { NothingHere } from "../Listed";
 import { Panel } from "../Panel";
 import type { TurnSaid } from "../types";
@@ -64,7 +65,9 @@ export function Transcript({ turns, start, agent, live, chosen, choose }: Transc
                       </Anchor>
                     )}
                   </div>
-                  <Text className={classes.words}>{turn.role === "tool" ? actInWords(turn.text) : turn.text}</Text>
+                  <Text className={classes.words} lang={langOf(turn.text)}>
+                    {turn.role === "tool" ? actInWords(turn.text) : turn.text}
+                  </Text>
                   {turn.interrupted && <Text className={classes.cut}>Cut off by the caller</Text>}
                 </li>
               );
