@@ -46,7 +46,8 @@ from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
-from providers.base import Kind
+from providers.base import Kind, LanguageNotOffered
+from providers.catalog import UnknownProvider
 from providers.failover import Listener, Switch
 
 if TYPE_CHECKING:
@@ -147,8 +148,15 @@ class Call:
         """
         async with parts.db.reading() as db:
             profile = await profiles.load(db, agent.id)
-        agent, brief = agent.in_language(profile.language), profile.brief(agent)
-        choices: dict[Kind, str] = {kind: catalog.choose(parts.settings, kind, brief).name for kind in catalog.KINDS}
+        try:
+            agent, brief = agent.in_language(profile.language), profile.brief(agent)
+            choices: dict[Kind, str] = {
+                kind: catalog.choose(parts.settings, kind, brief).name for kind in catalog.KINDS
+            }
+        except (LanguageNotOffered, UnknownProvider) as refusal:
+            # What is wrong is for operators, who read it in full on the page of the profiles.
+            logger.error("Nobody can call {}: {}", agent.id, refusal.message)
+            raise profiles.OutOfOrder from refusal
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
             await standing.check(db, owner, now=utc_now())

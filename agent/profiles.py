@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, UtcDateTime, upsert
-from core.errors import AppError, Invalid
+from core.errors import AppError, Conflict, Invalid
 from core.settings import Settings
 from identity import audit
 from identity.actor import Actor
@@ -92,6 +92,15 @@ class Profile:
             providers=self.providers,
             prompts=prompts,
         )
+
+
+class OutOfOrder(Conflict):
+    """Nobody can call an agent type until an operator has changed its profile, or what the server is set up with."""
+
+    code = "out_of_order"
+
+    def __init__(self) -> None:
+        super().__init__("This agent takes no calls at the moment. Please try again later.")
 
 
 async def load(db: AsyncSession, agent_type: str) -> Profile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from agent import profiles
 from api import serving
 from api.deps import App, Caller, Shared, Who
 from api.limited import Limited
@@ -76,6 +77,8 @@ async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     by = {"otp_id": caller.subject} if caller.role == "otp" else {"user_id": caller.subject}
     try:
         async with app.db.transaction() as db:
+            if serving.serve(app.settings, agent, await profiles.load(db, agent.id)).trouble:
+                raise profiles.OutOfOrder
             await budgets.allowance(db, app.settings, otp_id=by.get("otp_id"), now=utc_now())
             granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
     except DayOverBudget as refusal:

@@ -22,7 +22,10 @@ from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTu
 from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
 from pipecat.frames.frames import (
+    EagerEndOfTurnCancelFrame,
+    EagerTranscriptionFrame,
     Frame,
+    InterruptionFrame,
     STTMetadataFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -191,6 +194,9 @@ class UserAggregator(LLMUserAggregator):
     Flux does. A recogniser that takes over need not, and the turn that is open then is ended by ours, which go on with
     it where the other one left it. pipecat lets strategies that were given rule always; left out they would be its own,
     with a model for each call.
+
+    A question that was put to the model on a guess, ahead of the turn's end, is put again when the guess was right but
+    its answer is lost: whoever stands behind may have turned it down in that very moment, or something interrupted.
     """
 
     def __init__(
@@ -205,6 +211,8 @@ class UserAggregator(LLMUserAggregator):
         """What rules from the end of this turn on."""
         self._in_turn = False
         self._voice: VADUserStartedSpeakingFrame | None = None
+        self._asked = False  # about this turn, or since it
+        self._turned_down = False  # the newest guess, by whoever stands behind
         self.add_event_handler("on_user_turn_started", self._turn_starts)
         self.add_event_handler("on_user_turn_stopped", self._turn_stops)
 
@@ -218,7 +226,29 @@ class UserAggregator(LLMUserAggregator):
                 self._voice = frame
             case VADUserStoppedSpeakingFrame():
                 self._voice = None
+            case EagerTranscriptionFrame():
+                self._turned_down = False
+            case InterruptionFrame():
+                await self._forget_guess()
         await super().process_frame(frame, direction)
+        if isinstance(frame, EagerEndOfTurnCancelFrame) and direction is FrameDirection.UPSTREAM:
+            self._turned_down = True
+            await self._ask_again()
+
+    async def push_context_frame(self, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        """Put the question to the model."""
+        self._asked = True
+        await super().push_context_frame(direction)
+
+    async def _forget_guess(self) -> None:
+        """Have no turn end on the answer to a guess that is on its way."""
+        await self._user_turn_controller.process_frame(EagerEndOfTurnCancelFrame())
+
+    async def _ask_again(self) -> None:
+        """A turn that ended on a guess while that was being turned down has nobody at work on it."""
+        if self._turned_down and not self._in_turn and not self._asked:
+            self._turned_down = False
+            await self.push_context_frame()
 
     async def _serve(self, strategies: UserTurnStrategies) -> None:
         """Another recogniser serves, which these go with."""
@@ -236,14 +266,17 @@ class UserAggregator(LLMUserAggregator):
         """Whether that is a change."""
         changed = strategies is not self._user_turn_controller.user_turn_strategies
         if changed:
+            if self._in_turn:  # whoever rules now knows nothing of a guess, and asks
+                await self.broadcast_frame(EagerEndOfTurnCancelFrame)
             await self._user_turn_controller.update_strategies(strategies)
         return changed
 
     async def _turn_starts(self, *_: object) -> None:
-        self._in_turn = True
+        self._in_turn, self._asked = True, False
 
     async def _turn_stops(self, *_: object) -> None:
         self._in_turn = False
+        await self._ask_again()
         if self._between_turns is not None:
             strategies, self._between_turns = self._between_turns, None
             await self._rule(strategies)

@@ -158,7 +158,7 @@ def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice
     """Who serves `kind`: those a brief names, else those set, else all who have a key, else the best that runs here.
 
     Behind all of them stands the offline one, if it is installed. Whoever does not serve the brief's language is left
-    out.
+    out, and so is one that a brief names and there is no file for any more.
 
     Raises: UnknownProvider; LanguageNotOffered if nobody is left who does.
     """
@@ -166,9 +166,11 @@ def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice
     named = brief is not None and kind in brief.providers
     settings = _as_named(settings, kind, brief)
     wanted = _wanted(settings, kind)
+    if not named:
+        _check_offered(settings, kind, wanted)
     mute: dict[str, str] = {}  # who could serve, but not in this language, and why
     if wanted:
-        states = {name: readiness(settings, name, kind) for name in wanted}
+        states = {name: _readiness_of_any(settings, name, kind) for name in wanted}
         able = [name for name in wanted if states[name].ok and _serves(settings, name, kind, language, mute)]
         why = "set by the agent's profile" if named else f"set by {kind.upper()}_PROVIDER"
         passed_over = tuple(f"{name}: {mute.get(name) or states[name].why}" for name in wanted if name not in able)
@@ -199,7 +201,9 @@ def confirm(settings: Settings, kind: Kind, brief: Brief) -> Choice:
         serves its language; VoiceNotOffered if the first of them is known not to have its voice.
     """
     named = _as_named(settings, kind, brief)
-    for name in _wanted(named, kind) if kind in brief.providers else ():
+    wanted = _wanted(named, kind) if kind in brief.providers else []
+    _check_offered(named, kind, wanted)
+    for name in wanted:
         state = readiness(named, name, kind)
         if not state.ok:
             raise ProviderNotReady(f"{name} cannot serve: {state.why}")
@@ -259,11 +263,15 @@ def _wanted(settings: Settings, kind: Kind) -> list[str]:
     """The vendors a setting names."""
     value = {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[kind]
     listed = value.removeprefix(_CHAIN).split(",") if value.startswith(_CHAIN) else [value]
-    found = list(dict.fromkeys(name.strip() for name in listed if name.strip()))
-    for name in found:
+    return list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+
+
+def _check_offered(settings: Settings, kind: Kind, wanted: Sequence[str]) -> None:
+    """Raises: UnknownProvider if there is no file for one of the vendors, or it does not do `kind`."""
+    for name in wanted:
         if not _offers(name, kind):
+            value = getattr(settings, f"{kind}_provider")
             raise UnknownProvider(f"{kind.upper()}_PROVIDER={value}: {name} has no {kind}")
-    return found
 
 
 def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -> tuple[list[str], str]:
@@ -281,6 +289,13 @@ def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -
     return able, why
 
 
+def _readiness_of_any(settings: Settings, name: str, kind: Kind) -> Readiness:
+    """As `readiness`, also of a name nobody has."""
+    if name not in names() or not _offers(name, kind):
+        return Readiness(False, f"there is no such provider of {kind}")
+    return readiness(settings, name, kind)
+
+
 def readiness(settings: Settings, name: str, kind: Kind) -> Readiness:
     """Whether a provider can serve `kind` here and now."""
     return load(name).ready(settings, kind)
@@ -289,11 +304,13 @@ def readiness(settings: Settings, name: str, kind: Kind) -> Readiness:
 def make(settings: Settings, kind: Kind, brief: Brief, listener: Listener | None = None) -> Any:
     """A pipecat service of `kind` for one call, or a chain of them that looks like one.
 
+    A vendor alone is a chain, too: nobody takes over, but the caller is told why there is no answer.
+
     Raises: as `choose`.
     """
     choice = choose(settings, kind, brief)
-    if not choice.behind:
-        return _service(settings, choice.name, kind, brief)
+    if choice.chain == (_LAST,):
+        return _service(settings, _LAST, kind, brief)
     links = [
         Link(
             name,

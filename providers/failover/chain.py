@@ -33,6 +33,9 @@ from providers.failover.member import CLOSE_S, Member
 OPEN_S = 4.0
 """A service that has not come up by then is passed over."""
 
+LAST_S = 6.0
+"""The least a deadline is for the last of a chain: nobody is behind it, and the caller is told when it is over."""
+
 MAX_KEPT = 2_000
 """Frames that are with a service; beyond it the oldest are forgotten, which only a stuck service could bring about."""
 
@@ -86,6 +89,8 @@ class Failover(FrameProcessor):
     """
 
     kind: Kind
+    gives_up = True
+    """Whether the last of the chain has failed when it is not heard of in time, as the others have."""
 
     def __init__(self, links: Sequence[Link], listener: Listener | None = None) -> None:
         super().__init__(enable_direct_mode=True)
@@ -268,10 +273,11 @@ class Failover(FrameProcessor):
         return self._pick(beside=self._member) is not None
 
     def _expect(self, within_s: float) -> None:
-        """The vendor has failed unless it is heard of within this time; the last of a chain may take its time."""
+        """The vendor has failed unless it is heard of within this time; the last of a chain has more of it."""
         self._relax()
-        if self._member is not None and self._may_fail_over and not self._over:
-            within_s = max(within_s, self._link(self._member.name).patience_s)
+        last = not self._may_fail_over
+        if self._member is not None and not self._over and (self.gives_up or not last):
+            within_s = max(within_s, self._link(self._member.name).patience_s, LAST_S if last else 0.0)
             self._timer = self.get_event_loop().call_later(within_s, self._fail, ErrorCategory.CONNECTIVITY)
 
     def _relax(self) -> None:

@@ -75,6 +75,9 @@ class FailoverSTT(Failover):
     """A chain of recognisers."""
 
     kind = "stt"
+    gives_up = (
+        False  # most recognisers say nothing when they have heard nothing, which the last one may well be right in
+    )
 
     def __init__(self, *args: object, words: Words = ENGLISH, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]

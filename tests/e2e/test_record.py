@@ -145,7 +145,7 @@ async def test_when_a_model_gives_out_the_next_one_answers_and_both_are_on_recor
             assert used["ollama", "test-model"] == [20, 7]
             assert used["offline", "phrases"] == [0, 0]
             took_over = server.rows("SELECT name, outcome FROM call_events WHERE kind = 'vendor'")
-            assert took_over[0] == ("llm: ollama → offline", "failed")
+            assert took_over[0] == ("llm: ollama → offline: unknown", "failed")
         finally:
             await asyncio.to_thread(server.kill)
 

@@ -519,6 +519,37 @@ async def test_when_nobody_is_left_leave_is_taken() -> None:
         assert bench.log.ended == ["llm"]
 
 
+@pytest.mark.parametrize("fault", ["mute", "stall", "error"])
+async def test_one_that_stands_alone_and_fails_is_not_waited_for(fault: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr("providers.failover.chain.LAST_S", 0.3)
+    monkeypatch.setattr("providers.failover.llm.FIRST_TOKEN_S", 0.1)
+    monkeypatch.setattr("providers.failover.llm.NEXT_TOKEN_S", 0.1)
+    async with chain_of(FailoverLLM, *vendors(Head, ("first", fault))) as bench:
+        await bench.down(LLMContextFrame(LLMContext()))
+        await bench.below.until(lambda _: bench.below.count(TTSSpeakFrame))
+        assert [frame.text for frame in bench.below.all(TTSSpeakFrame)] == [ENGLISH.apology]
+        assert bench.log.ended == ["llm"]
+
+
+async def test_a_voice_that_stands_alone_and_fails_ends_the_call(monkeypatch: Any) -> None:
+    monkeypatch.setattr("providers.failover.chain.LAST_S", 0.3)
+    monkeypatch.setattr("providers.failover.tts.FIRST_BYTE_S", 0.1)
+    async with chain_of(FailoverTTS, *vendors(Mouth, ("first", "mute"))) as bench:
+        await bench.down(TTSSpeakFrame(TEXT))
+        async with asyncio.timeout(5):
+            while bench.log.ended != ["tts"]:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_recogniser_that_stands_alone_may_have_heard_nothing(monkeypatch: Any) -> None:
+    monkeypatch.setattr("providers.failover.chain.LAST_S", 0.2)
+    monkeypatch.setattr("providers.failover.stt.FINAL_S", 0.1)
+    async with chain_of(FailoverSTT, *vendors(Ear, ("first", "deaf"))) as bench:
+        await speak(bench, 7)
+        await asyncio.sleep(0.6)
+        assert not bench.log.ended
+
+
 async def test_a_vendor_given_a_rest_is_not_tried() -> None:
     breakers = Breakers()
     breakers.of("first", "llm").failed(ErrorCategory.AUTHENTICATION)

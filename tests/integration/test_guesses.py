@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
+    EagerTranscriptionFrame,
     Frame,
     FunctionCallsStartedFrame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMContextUserTurnFrame,
     LLMFullResponseEndFrame,
@@ -28,6 +31,7 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import FunctionCallParams
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import EagerUserTurnStrategies, UserTurnStrategies
@@ -196,14 +200,30 @@ async def test_while_a_draft_waits_nothing_is_guessed(line: Line) -> None:
 # --- Who rules the turns ----------------------------------------------------------------------------------------------
 
 
+class Undecided(FrameProcessor):
+    """Hands everything on, or takes no guess, as the teller does while a draft waits."""
+
+    turns_guesses_down = False
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if self.turns_guesses_down and isinstance(frame, LLMContextFrame) and frame.speculation:
+            await self.broadcast_frame(EagerEndOfTurnCancelFrame)
+        else:
+            await self.push_frame(frame, direction)
+
+
 class Turns:
     """An aggregator in a pipeline, whose own strategies end a turn a tenth of a second after the voice."""
 
     def __init__(self) -> None:
         ours = UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.1)])
         self.below = Stage()
+        self.model = Undecided()
         aggregator = UserAggregator(LLMContext(), vad=SileroVAD(), strategies=ours, idle_timeout_s=30)
-        self.worker = PipelineWorker(Pipeline([aggregator, self.below]), idle_timeout_secs=None, enable_rtvi=False)
+        self.worker = PipelineWorker(
+            Pipeline([aggregator, self.model, self.below]), idle_timeout_secs=None, enable_rtvi=False
+        )
 
     async def serve(self, strategies: UserTurnStrategies | None) -> None:
         """Another recogniser serves."""
@@ -223,9 +243,13 @@ class Turns:
     async def asked(self, *texts: str) -> None:
         """Wait until the model has been asked about so many turns."""
         wait_s = 3  # pipecat's watchdog takes 5
-        await self.below.until(lambda _: self.below.count(LLMContextFrame) >= len(texts), within_s=wait_s)
+        await self.below.until(lambda _: len(self._questions()) >= len(texts), within_s=wait_s)
+        await asyncio.sleep(0.1)
         said = [frame.text for frame in self.below.all(LLMContextUserTurnFrame) if frame.text]
-        assert said == list(texts) and self.below.count(LLMContextFrame) == len(texts)
+        assert said == list(texts) and len(self._questions()) == len(texts)
+
+    def _questions(self) -> list[Frame]:
+        return [frame for frame in self.below.all(LLMContextFrame) if not frame.speculation]
 
 
 @pytest_asyncio.fixture
@@ -273,3 +297,42 @@ async def test_one_that_comes_back_within_a_turn_rules_the_next_one(turns: Turns
     await turns.asked("pay the water bill")
     await turns.comes(ProposedUserStoppedSpeakingFrame())
     await turns.asked("pay the water bill", "and the gas")
+
+
+def guess(text: str) -> EagerTranscriptionFrame:
+    return EagerTranscriptionFrame(text, "caller", time_now_iso8601(), None)
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.001, 0.005, 0.1])
+async def test_a_turn_that_ends_while_its_guess_is_turned_down_is_asked_about(turns: Turns, apart_s: float) -> None:
+    turns.model.turns_guesses_down = True
+    await turns.serve(EagerUserTurnStrategies())
+    await turns.comes(ProposedUserStartedSpeakingFrame())
+    await turns.worker.queue_frame(guess("yes"))
+    await asyncio.sleep(apart_s)
+    final = TranscriptionFrame("yes", "caller", time_now_iso8601(), finalized=True)
+    await turns.worker.queue_frames([final, ProposedUserStoppedSpeakingFrame()])
+    await turns.asked("yes")
+
+
+async def test_a_turn_is_asked_about_although_its_guess_was_interrupted(turns: Turns) -> None:
+    await turns.serve(EagerUserTurnStrategies())
+    await turns.comes(ProposedUserStartedSpeakingFrame())
+    await turns.comes(guess("what is my balance"))
+    await turns.worker.queue_frame(InterruptionFrame())
+    await turns.below.until(lambda _: turns.below.count(InterruptionFrame) == 2)  # its beginning was the first
+    await turns.hears("what is my balance")
+    await turns.comes(ProposedUserStoppedSpeakingFrame())
+    await turns.asked("what is my balance")
+
+
+async def test_a_guess_is_taken_back_when_another_recogniser_takes_over(turns: Turns) -> None:
+    await turns.serve(EagerUserTurnStrategies())
+    await turns.comes(VADUserStartedSpeakingFrame(start_secs=0.2), ProposedUserStartedSpeakingFrame())
+    await turns.comes(guess("pay the water bill"))
+    await turns.serve(None)
+    await turns.comes(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+    await turns.hears("pay the water bill")
+    await turns.asked("pay the water bill")
+    kinds = [type(frame) for frame in turns.below.all(EagerEndOfTurnCancelFrame, LLMContextFrame)]
+    assert kinds == [LLMContextFrame, EagerEndOfTurnCancelFrame, LLMContextFrame]

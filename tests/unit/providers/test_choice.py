@@ -11,6 +11,7 @@ from core.settings import Settings
 from providers import catalog
 from providers.base import Brief, Kind, LanguageNotOffered, VoiceNotOffered
 from providers.catalog import ProviderNotReady, UnknownProvider
+from providers.failover import FailoverLLM, FailoverSTT
 from providers.phrases import Phrases
 
 KEYS = {
@@ -35,6 +36,7 @@ def brief(language: str = "en", *, voice: str = "", voice_of: str = "", **provid
     )
 
 
+ALONE = {"stt": "deepgram", "llm": "anthropic"}
 CLOUD = settings_with(**KEYS)
 OFFLINE = settings_with()
 
@@ -88,6 +90,24 @@ def test_a_profile_names_over_the_settings_and_only_for_its_kind() -> None:
     assert catalog.choose(settings, "tts", mine).chain == ("elevenlabs", "offline")
     assert "set by the agent's profile" in catalog.choose(settings, "stt", mine).told
     assert catalog.choose(settings, "stt").chain == ("openai", "offline")
+
+
+def test_a_profile_may_outlive_a_vendor() -> None:
+    choice = catalog.choose(CLOUD, "stt", brief(stt="fallback:gone,deepgram"))
+    assert choice.chain == ("deepgram", "offline")
+    assert choice.passed_over == ("gone: there is no such provider of stt",)
+    assert catalog.choose(CLOUD, "stt", brief(stt="gone")).chain == ("offline",)
+    with pytest.raises(LanguageNotOffered):
+        catalog.choose(CLOUD, "stt", brief("hi", stt="gone"))
+    with pytest.raises(UnknownProvider):
+        catalog.choose(settings_with(stt_provider="gone"), "stt")
+
+
+@pytest.mark.parametrize(("kind", "chain"), [("stt", FailoverSTT), ("llm", FailoverLLM)])
+def test_a_vendor_alone_is_a_chain_too(kind: Kind, chain: type) -> None:
+    assert len(catalog.choose(CLOUD, kind, brief("hi", **{kind: ALONE[kind]})).chain) == 1
+    assert isinstance(catalog.make(CLOUD, kind, brief("hi", **{kind: ALONE[kind]})), chain)
+    assert not isinstance(catalog.make(OFFLINE, kind, brief()), chain)
 
 
 def test_one_that_is_never_chosen_by_itself_may_be_named() -> None:
