@@ -26,8 +26,9 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, F
 from pipecat.utils.errors import ErrorCategory
 
 from core.errors import AppError
-from providers.base import Kind
+from providers.base import ENGLISH, Kind, Words
 from providers.failover.breaker import WORDS, Breaker, category_of
+from providers.failover.filler import Filler
 from providers.failover.member import CLOSE_S, Member
 
 OPEN_S = 4.0
@@ -86,16 +87,19 @@ class Failover(FrameProcessor):
     Args:
         links: In the order of preference; the last one is never given a rest.
         listener: Told of changes.
+        words: What it says itself, in the language of the call.
     """
 
     kind: Kind
     gives_up = True
     """Whether the last of the chain has failed when it is not heard of in time, as the others have."""
 
-    def __init__(self, links: Sequence[Link], listener: Listener | None = None) -> None:
+    def __init__(self, links: Sequence[Link], listener: Listener | None = None, *, words: Words = ENGLISH) -> None:
         super().__init__(enable_direct_mode=True)
         self._links = list(links)
         self._listener = listener or Listener()
+        self._words = words
+        self._filler = Filler(self._bridge)
         self._member: Member | None = None
         self._opening: dict[Member, ErrorCategory | None] = {}
         self._failed_meanwhile: ErrorCategory | None = None
@@ -159,9 +163,14 @@ class Failover(FrameProcessor):
             self._bridged = True
         await super().push_frame(frame, direction)
 
+    def _bridge(self) -> None:
+        if not self._over:
+            self.create_task(self.push_frame(TTSSpeakFrame(self._words.one_moment, append_to_context=False)))
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Give the frame to the vendor that serves, or keep it while one takes over."""
         await super().process_frame(frame, direction)
+        self._filler.watch(frame)
         if isinstance(frame, StartFrame):
             self._started = True
         if isinstance(frame, CancelFrame):

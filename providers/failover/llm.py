@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipecat.frames.frames import (
-    BotStartedSpeakingFrame,
-    BotStoppedSpeakingFrame,
     EagerEndOfTurnCancelFrame,
     Frame,
     FunctionCallCancelFrame,
@@ -29,7 +27,6 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
-from providers.base import ENGLISH, Words
 from providers.failover.chain import Failover
 from providers.failover.member import Member
 
@@ -78,17 +75,14 @@ class FailoverLLM(Failover):
 
     kind = "llm"
 
-    def __init__(self, *args: object, words: Words = ENGLISH, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]
-        self._words = words
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._tools: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
         self._turns: deque[_Turn] = deque()
         self._calls: set[str] = set()
         self._no_calls = asyncio.Event()
         self._no_calls.set()
         self._again = False
-        self._bot_speaks = False
-        self._filler: asyncio.TimerHandle | None = None
 
     def register_function(self, name: str, handler: Callable[..., Any], **options: Any) -> None:
         """Let the models call a tool; like `LLMService.register_function`."""
@@ -107,18 +101,13 @@ class FailoverLLM(Failover):
                 if len(self._turns) == 1:
                     self._expect(self._turns[0].within_s)
                 if not frame.speculation:
-                    self._fill_after(FILLER_S)
+                    self._filler.begin(FILLER_S)
             case UserStoppedSpeakingFrame() if self._turns and self._turns[0].guess:
                 self._turns[0].guess = False
                 self._expect(FIRST_TOKEN_S)
-                self._fill_after(FILLER_S)
+                self._filler.begin(FILLER_S)
             case EagerEndOfTurnCancelFrame():
                 self._take_back()
-            case BotStartedSpeakingFrame():
-                self._bot_speaks = True
-                self._fill_not()
-            case BotStoppedSpeakingFrame():
-                self._bot_speaks = False
 
     def _take_back(self, *, but: Frame | None = None) -> None:
         """Nobody waits for the answer to a guess any more; what is asked instead is not in it."""
@@ -134,7 +123,7 @@ class FailoverLLM(Failover):
         super()._interrupt()
         self._turns.clear()
         self._again = False
-        self._fill_not()
+        self._filler.withdraw()
 
     async def _puts_out(self, frame: Frame) -> bool:
         turn = self._turns[0] if self._turns else None
@@ -160,7 +149,7 @@ class FailoverLLM(Failover):
     async def _begin(self, turn: _Turn) -> None:
         """The answer has begun."""
         self._served()
-        self._fill_not()
+        self._filler.withdraw()
         if turn.start is not None:
             start, turn.start = turn.start, None
             await self.push_frame(start)
@@ -170,7 +159,7 @@ class FailoverLLM(Failover):
 
     async def _end(self, turn: _Turn) -> bool:
         """The answer is complete; whether its end is handed on."""
-        self._fill_not()
+        self._filler.withdraw()
         if not turn.said and not turn.acted and self._may_fail_over:
             self._fail(ErrorCategory.UNKNOWN)  # no answer is not one
             return False
@@ -225,30 +214,8 @@ class FailoverLLM(Failover):
         return kept
 
     async def _give_up(self) -> None:
-        self._fill_not()
+        self._filler.withdraw()
         await self.push_frame(TTSSpeakFrame(self._words.apology))
-
-    # "One moment"
-
-    def _fill_after(self, seconds: float) -> None:
-        self._fill_not()
-        if not self._bot_speaks:
-            self._filler = self.get_event_loop().call_later(seconds, self._fill)
-
-    def _fill(self) -> None:
-        self._filler = None
-        if not self._over:
-            self.create_task(self.push_frame(TTSSpeakFrame(self._words.one_moment, append_to_context=False)))
-
-    def _fill_not(self) -> None:
-        if self._filler is not None:
-            self._filler.cancel()
-            self._filler = None
-
-    def _relax(self) -> None:
-        super()._relax()
-        if self._over:
-            self._fill_not()
 
 
 def _certain(frame: Frame) -> Frame:

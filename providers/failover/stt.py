@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 from pipecat.frames.frames import (
-    BotStartedSpeakingFrame,
-    BotStoppedSpeakingFrame,
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
     STTMetadataFrame,
     TranscriptionFrame,
-    TTSSpeakFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.utils.errors import ErrorCategory
 
-from providers.base import ENGLISH, Words
 from providers.failover.chain import Failover
 from providers.frames import NothingHeardFrame
 
@@ -75,32 +71,22 @@ class FailoverSTT(Failover):
     """A chain of recognisers."""
 
     kind = "stt"
-    gives_up = (
-        False  # most recognisers say nothing when they have heard nothing, which the last one may well be right in
-    )
+    gives_up = False  # many say nothing when they have heard nothing, and there may have been nothing to hear
 
-    def __init__(self, *args: object, words: Words = ENGLISH, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]
-        self._words = words
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._sound: deque[InputAudioRawFrame] = deque()
         self._sound_s = 0.0
         self._utterance: _Utterance | None = None
         self._final_s = FINAL_S
-        self._bot_speaks = False
-        self._filler: asyncio.TimerHandle | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Time the caller's wait, also while one takes over and what comes in is kept."""
         match frame:
             case VADUserStoppedSpeakingFrame():
-                self._fill_after(FILLER_S)
+                self._filler.begin(FILLER_S)
             case VADUserStartedSpeakingFrame():
-                self._fill_not()
-            case BotStartedSpeakingFrame():
-                self._bot_speaks = True
-                self._fill_not()
-            case BotStoppedSpeakingFrame():
-                self._bot_speaks = False
+                self._filler.withdraw()
         await super().process_frame(frame, direction)
 
     def _takes(self, frame: Frame) -> None:
@@ -123,7 +109,7 @@ class FailoverSTT(Failover):
             self._final_s = max(FINAL_S, frame.ttfs_p99_latency + LATE_S)
         elif isinstance(frame, InterimTranscriptionFrame) and self._timer is not None:
             self._expect(self._final_s)  # it is listening
-            self._fill_after(FILLER_S)
+            self._filler.begin(FILLER_S)
         if isinstance(frame, NothingHeardFrame):
             if self._utterance is not None and self._utterance.length_s > SURELY_SPEECH_S and self._may_fail_over:
                 self._fail(ErrorCategory.UNKNOWN)
@@ -141,31 +127,12 @@ class FailoverSTT(Failover):
     def _settle(self) -> None:
         """What was said has been dealt with."""
         self._relax()
-        self._fill_not()
+        self._filler.withdraw()
         self._served()
         if self._utterance is None or self._utterance.stopped is not None:
             self._utterance = None
             self._forget_sound(BEFORE_S)
             self._maybe_return()
-
-    def _relax(self) -> None:
-        super()._relax()
-        if self._over:
-            self._fill_not()
-
-    def _fill_after(self, seconds: float) -> None:
-        self._fill_not()
-        if not (self._bot_speaks or self._over):
-            self._filler = self.get_event_loop().call_later(seconds, self._fill)
-
-    def _fill(self) -> None:
-        self._filler = None
-        self.create_task(self.push_frame(TTSSpeakFrame(self._words.one_moment, append_to_context=False)))
-
-    def _fill_not(self) -> None:
-        if self._filler is not None:
-            self._filler.cancel()
-            self._filler = None
 
     def _forget_sound(self, keep_s: float) -> None:
         while self._sound_s > keep_s and self._sound:
