@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from core.money import MINOR_PER_MAJOR, Money
 from core.spoken.corrections import IDENTIFIERS, Found, Sentence, take_back, undecided
+from core.spoken.devanagari import KNOWN_WORDS, sounds_like_a_number
 from core.spoken.hear import CURRENCY_WORDS
 from core.spoken.numerals import (
     BELOW_TWENTY,
@@ -26,6 +28,7 @@ from core.spoken.numerals import (
     MULTIPLES,
     POINTS,
     SCALES,
+    SHARED_SCALES,
     SHORT_SCALES,
     TEN_WORDS,
     UNITS,
@@ -133,7 +136,8 @@ _HINDI_WORDS = HINDI.keys() | HINDI_SCALES.keys() | HINDI_HALVES.keys() | HINDI_
 _VAGUE_BEFORE = word_set(
     "than over above under below beneath least most upto exceeding beyond within between by minus negative around "
     "about approximately approx roughly almost nearly near plus times couple few several many some twice thrice half "
-    "quarter quarters third maximum minimum max min every lagbhag kareeb karib percent into takriban har kam zyada"
+    "quarter quarters third maximum minimum max min every lagbhag kareeb karib percent into takriban har kam zyada "
+    "kareeban takreeban andazan andaazan koi kuch kuchh adhiktam nyuntam jyada jyaada zyaada"
 )
 _VAGUE_AFTER = word_set(
     "percent % plus + minus times odd something ish point decimal more less extra additional note notes coin coins "
@@ -143,19 +147,25 @@ _VAGUE_AFTER = word_set(
 _VAGUE_AFTER_PHRASES = phrases(
     "per cent, or so, or more, or less, or something, or thereabouts, or above, or under, or below, and above, and "
     "below, and over, and change, and odd, at most, at least, a share, se zyada, se kam, se upar, "
-    "se neeche, ka aadha, ka dugna, ka double, ke aaspaas, ke kareeb, ke lagbhag"
+    "se neeche, se niche, se jyada, se jyaada, se zyaada, se adhik, se andar, ka aadha, ka dugna, ka double, "
+    "ke aaspaas, ke aspas, ke aas, ke kareeb, ke karib, ke lagbhag, ke andar, ke neeche, ke niche, ke upar"
 )
 _WHOLE = word_set("sum amount payment transfer total figure")  # "a sum of a thousand" is all of it
 _NO_AMOUNT_AFTER = word_set(
     "last past previous recent latest next first top other these those at in on page option step chapter section line "
     "room flat floor gate seat age aged since until till before after during year month day number numbers digit "
-    "digits version dated born code pin otp"
+    "digits version dated born code pin otp saal tarikh tareekh taarikh makaan"
 )
 _MONTHS = word_set(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug "
-    "sep sept oct nov dec"
+    "sep sept oct nov dec janvari farvari aprail joon julai agast sitambar aktubar navambar disambar"
 )
-_BEFORE_IDENTIFIED = word_set("number no is ending ends in with of the my id last code digits")
+_BEFORE_IDENTIFIED = word_set(
+    "number no is ending ends in with of the my id last code digits hai hain mera meri mere aakhri aakhiri antim "
+    "char chaar"
+)
+_NUMBERED = IDENTIFIERS | {"number"}
+_BETWEEN_AND_WHAT_IT_IDENTIFIES = word_set("is hai hain my the mera meri mere")
 _COUNTED = word_set(
     "transaction transactions payment payments transfer transfers bill bills account accounts card cards loan loans "
     "day days week weeks fortnight month months year years hour hours minute minutes min mins second seconds sec secs "
@@ -165,8 +175,12 @@ _COUNTED = word_set(
     "thing things question questions request requests withdrawal withdrawals deposit deposits credit credits debit "
     "debits purchase purchases try tries attempt attempts point points star stars child children kid kids member "
     "members share shares gram grams oclock am pm of st nd rd th other others bank banks option options message "
-    "messages percent"
+    "messages percent baje tarikh tareekh taarikh din mahine mahina saal hafte hafta ghante ghanta log logon baar"
 )
+_TIMES = word_set("do teen tiin char chaar 2 3 4")
+_LAST_OF_MONTH = 31
+_DOERS = word_set("you i we they to lets can could would will shall just please")
+
 _MAY_FOLLOW = word_set(
     "to for from into via in on with using through by please only now today tomorrow tonight immediately right and "
     "then but as instead rather each exactly thanks thank ok okay yes yeah yep no nope nah not sorry wait actually i "
@@ -193,9 +207,12 @@ _STEMS = word_set("bhej de kar daal dal dila bhar chuka pahuncha laga transfer s
 _AFTER_GIVE = word_set("na ji please abhi turant bhai yaar sir madam")
 # "Hundred rupees" is a hundred only where no digit can have gone missing or been taken for "to" or "for".
 _BEFORE_BARE_SCALE = _SENDING | word_set(
-    "of me him her them just only please that it is exactly no sorry i mean meant said want need another the a make "
+    "of me him her them just only please that it is exactly sorry i mean meant said want need another the a make "
     "rupees yes okay ok actually wait ko bas sirf"
 )
+# Any other word may be part of a number, in a spelling that is not known.
+_KNOWN = _MAY_FOLLOW | _HINDI_FOLLOWS | _COUNTED | _MONTHS | _SENDING | _VAGUE_BEFORE | _VAGUE_AFTER | IDENTIFIERS
+_KNOWN |= KNOWN_WORDS - {"do"}
 
 
 def _understand(text: str, currency: str) -> Sentence:
@@ -206,6 +223,7 @@ def _understand(text: str, currency: str) -> Sentence:
         return Sentence(forgets=True)
     runs = _runs(tokens)
     found = [piece for first, end in runs for piece in _found(tokens, first, end, currency, lost_at_end=lost_at_end)]
+    found = _apart(tokens, found)
     return take_back(tokens, undecided(tokens, found))
 
 
@@ -243,10 +261,16 @@ def _belongs(tokens: Sequence[Token], at: int, first: int) -> bool:
         or word in _BUCKS
     ):
         return True
-    if word in HINDI_OR_ENGLISH or word in _STEPS:
-        return (
-            following in HINDI_SCALES or following in LONG_SCALES or following in CURRENCY_WORDS or following in HINDI
-        )
+    if word in _STEPS:
+        return following in LONG_SCALES or number_follows or following in HINDI
+    if word in HINDI_OR_ENGLISH:
+        previous = _word(tokens, at - 1)
+        if word == "do" and following in LONG_SCALES and following not in HINDI_SCALES:
+            # "Can you do thousand rupees" is one thousand.
+            return before is not None or (following in SHARED_SCALES and previous not in _DOERS)
+        or_half = following in HINDI_HALVES and previous not in _STEMS  # "do dhai sau" is one or the other
+        in_number = following in HINDI_SCALES or following in LONG_SCALES or following in HINDI or following in POINTS
+        return or_half or in_number or following in CURRENCY_WORDS
     if word in SHORT_SCALES:
         return before is not None and _counts(before)
     if word in MULTIPLES:
@@ -395,7 +419,7 @@ def _in_place(tokens: Sequence[Token], found: Found) -> Found:
         return found
     before, after = _word(tokens, found.first - 1), _word(tokens, found.end)
     unclear = replace(found, money=None)
-    if _is_vague(tokens, found):
+    if _is_vague(tokens, found) or _may_go_on(tokens, found):
         return unclear
     if tokens[found.first].text in LONG_SCALES:  # nothing said how many hundreds or thousands
         at_start = found.first == 0 or tokens[found.first].gap == "stop"
@@ -421,6 +445,38 @@ def _in_place(tokens: Sequence[Token], found: Found) -> Found:
     if words & _HINDI_WORDS:  # a Hindi number that is not known may follow and change the value
         follows = _HINDI_FOLLOWS
     return found if ends_here or after in follows else unclear
+
+
+def _apart(tokens: Sequence[Token], found: Sequence[Found]) -> list[Found]:
+    """Makes a number unclear that only one unknown word keeps apart from an unclear one: "ek hazr paanch sau"."""
+    result = list(found)
+    for at, (left, right) in enumerate(pairwise(found)):
+        between = tokens[left.end : right.first + 1]
+        counts = left.counts and tokens[left.first].text != "one"  # "one" counts wherever it is alone
+        if left.money is not None or counts or len(between) != 2 or any(token.gap for token in between):
+            continue
+        if between[0].text not in _KNOWN and tokens[left.end - 1].text not in CURRENCY_WORDS:
+            result[at + 1] = replace(right, money=None)
+    return result
+
+
+def _may_go_on(tokens: Sequence[Token], found: Found) -> bool:
+    """Whether the word before or after may be a part of the number that is spelled in an unknown way."""
+    before = tokens[found.first - 1] if found.first and not tokens[found.first].gap else None
+    after = tokens[found.end] if found.end < len(tokens) and not tokens[found.end].gap else None
+    is_hindi = any(token.text in _HINDI_WORDS for token in tokens[found.first : found.end])
+    if is_hindi and before is not None and before.text not in _KNOWN and before.text.isascii():
+        second, third = _word(tokens, found.first - 2), _word(tokens, found.first - 3)
+        if second in HINDI_OR_ENGLISH and third not in _STEMS:  # "do hazr paanch sau"
+            return True
+    for token in (before, after):
+        if token is None:
+            continue
+        if token.text == "so" and (is_hindi or (token is after and _word(tokens, found.end + 1) in CURRENCY_WORDS)):
+            return True  # "so" may be "sau"
+        if not token.text.isascii() and sounds_like_a_number(token.text):
+            return True
+    return False
 
 
 def _is_gift(tokens: Sequence[Token], found: Found) -> bool:
@@ -453,6 +509,8 @@ def _is_vague(tokens: Sequence[Token], found: Found) -> bool:
         return False
     if before in _VAGUE_BEFORE or (before == "to" and second in ("up", "close", "near")):
         return True
+    if before == "baar" and second in _TIMES:  # "do baar paanch sau"
+        return True
     first = tokens[found.first].text
     if before == "of" and (first in ("a", "an") or first in LONG_SCALES) and second not in _WHOLE:
         return True  # "a tenth of a lakh"
@@ -472,6 +530,8 @@ def _is_no_amount(tokens: Sequence[Token], found: Found) -> bool:
         after in _COUNTED or after in _MONTHS or (after in ("a", "p") and _word(tokens, found.end + 1) == "m")
     ):
         return True
+    if not stop_after and (_is_day(tokens, found) or _is_named_after(tokens, found)):
+        return True
     if stop_before:
         return False
     if before in _NO_AMOUNT_AFTER or before in _MONTHS:
@@ -483,4 +543,19 @@ def _is_no_amount(tokens: Sequence[Token], found: Found) -> bool:
     at = found.first - 1
     while at > 0 and tokens[at].text in _BEFORE_IDENTIFIED and found.first - at <= 5:
         at -= 1
-    return at >= 0 and tokens[at].text in IDENTIFIERS
+    return any(token.text in _NUMBERED for token in tokens[max(at, 0) : found.first])
+
+
+def _is_day(tokens: Sequence[Token], found: Found) -> bool:
+    """Whether it is a day of the month, as in "15 ko bhejo"."""
+    assert found.money is not None
+    days, rest = divmod(found.money.minor, MINOR_PER_MAJOR[found.money.currency])
+    return not found.top and not rest and days <= _LAST_OF_MONTH and _word(tokens, found.end) == "ko"
+
+
+def _is_named_after(tokens: Sequence[Token], found: Found) -> bool:
+    """Whether what follows tells what the number belongs to: "4521 is my pin"."""
+    at = found.end
+    while _word(tokens, at) in _BETWEEN_AND_WHAT_IT_IDENTIFIES:
+        at += 1
+    return at > found.end and _word(tokens, at) in IDENTIFIERS

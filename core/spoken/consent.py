@@ -29,7 +29,7 @@ _AGREES = frozenset(
         "transfer it, transfer the money, make the payment, make the transfer, proceed, you may, you can, you may "
         "proceed, you can proceed, carry on, confirm, confirmed, confirm it, i confirm, i confirm it, i agree, "
         "agreed, i do, i approve, approved, i am sure, im sure, yes it is, yes i am, yes you can, yes you may, yes "
-        "that is it, haan, haanji, haan ji, ji haan, han, han ji, ji han, haa, bilkul, theek hai, thik hai, sahi hai, "
+        "that is it, haan, haanji, haan ji, ji haan, han, han ji, ji han, bilkul, theek hai, thik hai, sahi hai, "
         "kar do, kardo, kar dijiye, bhej do, bhejdo, bhej dijiye, bhejo, bhejiye, bhej den, karo, kijiye, kariye, kar "
         "den, kar de, bhej de, haan haan, achha theek hai, theek hai ji, theek, sahi, zaroor, ji zaroor, ji bilkul, "
         "haan bilkul, haan theek hai, payment kar do, transfer kar do, payment kar dijiye, transfer kar dijiye, "
@@ -45,23 +45,39 @@ _POLITE = frozenset(
         "fine, good, great, perfect, exactly, abhi, turant, kripya, dhanyavaad, shukriya, achha, bhai"
     )
 )
-_OPENINGS = word_set("oh well so and")
-_REFUSES = frozenset(
+_OPENINGS = word_set("oh well so and arre arrey arey")
+# "Theek hai, kar do" agrees, "theek kar do" wants something put right, and "abhi theek hai" finds it right as it is.
+_APPROVES_HINDI = word_set("theek thik sahi achha")
+_APPROVES = _APPROVES_HINDI | word_set("fine good great perfect correct")
+_ACTS_HINDI = word_set(
+    "kar karo kardo karna karen kijiye kariye bhej bhejo bhejdo bhejna bhejen bhejiye bhar bharo bhariye ho hone jaye"
+)
+_BETWEEN = word_set(
+    "abhi turant kripya please ji bhai sir madam maam now payment paise transfer send bill dhanyavaad shukriya thanks"
+)
+_AS_IT_IS = _APPROVES | word_set("ok okay")
+_GIVES = word_set("do dijiye")
+_LEAVES = phrases(
+    "chhodo, chhodiye, chhod do, chhod dijiye, rehne do, rehne dijiye, roko, rokiye, rok do, rok dijiye, band karo, "
+    "band kar do, band kijiye, band kar dijiye, mana karo, mana kar do, mana kijiye, mana kar dijiye"
+)
+_ACKNOWLEDGES = phrases("theek hai, thik hai, achha, ok, okay")
+_REFUSES = frozenset((*_LEAVES, *((*first, *leaves) for first in _ACKNOWLEDGES for leaves in _LEAVES))) | frozenset(
     phrases(
         "no, nope, nah, naah, no way, not now, not yet, not really, not today, not at all, certainly not, definitely "
         "not, absolutely not, of course not, rather not, id rather not, i would rather not, better not, please no, "
-        "dont, do not, please dont, please do not, i dont want to, i do not want to, i dont want that, i dont want "
-        "it, i changed my mind, ive changed my mind, i have changed my mind, changed my mind, forget it, forget that, "
+        "dont, do not, please dont, please do not, i dont want to, i do not want to, i dont want that, i dont want it, "
+        "i changed my mind, ive changed my mind, i have changed my mind, changed my mind, forget it, forget that, "
         "forget about it, never mind, nevermind, never, leave it, drop it, later, maybe later, wrong, thats wrong, "
         "that is wrong, thats not right, that is not right, thats not correct, that is not correct, its wrong, it is "
         "wrong, not correct, not right, incorrect, i refuse, i disagree, i do not, i dont, scratch that, undo, undo "
-        "it, nahi, nahin, nahi ji, nahin ji, ji nahi, ji nahin, mat karo, mat bhejo, mat bhejna, mat bhejiye, "
-        "mat karna, "
-        "mat kijiye, mat kariye, mat karen, mat bhejen, na bhejo, na bhejen, na karen, na karo, rehne do, rehne "
-        "dijiye, rehne den, chhodo, chhod do, chhod dijiye, abhi nahi, abhi nahin, aaj nahi, bilkul nahi, bilkul "
-        "nahin, nahi bhejna, nahin bhejna, nahi karna, nahin karna, nahi chahiye, nahin chahiye, nahi mat bhejo, "
-        "galat, galat hai, sahi nahi hai, theek nahi hai, cancel kar do, cancel karo, cancel kijiye, cancel kar "
-        "dijiye, baad mein, phir kabhi, na, bhejna nahi hai, nahi bhejna hai, paise nahi bhejna"
+        "it, nahi, nahin, nahi ji, nahin ji, ji nahi, ji nahin, mat karo, mat bhejo, mat bhejna, mat bhejiye, mat "
+        "karna, mat kijiye, mat kariye, mat karen, mat bhejen, na bhejo, na bhejen, na karen, na karo, rehne den, "
+        "bhejo mat, bhejna mat, bhejiye mat, bhejen mat, karo mat, karna mat, kijiye mat, kariye mat, karen mat, abhi "
+        "nahi, abhi nahin, aaj nahi, bilkul nahi, bilkul nahin, nahi bhejna, nahin bhejna, nahi karna, nahin karna, "
+        "nahi chahiye, nahin chahiye, nahi mat bhejo, galat, galat hai, sahi nahi hai, theek nahi hai, cancel kar do, "
+        "cancel karo, cancel kijiye, cancel kar dijiye, baad mein, phir kabhi, na, bhejna nahi hai, nahi bhejna hai, "
+        "paise nahi bhejna"
     )
 )
 _ASKS_AGAIN = frozenset(
@@ -92,7 +108,8 @@ _NO_REFUSAL = phrases(
     "no problem, no problems, no worries, no worry, no issue, no issues, no doubt, not a problem, not sure, dont "
     "worry, dont stop, dont cancel, do not stop, do not cancel, never mind the, dont know, do not know, dont forget, "
     "do not forget, dont hang up, do not hang up, dont understand, koi baat nahi, koi dikkat nahi, koi problem nahi, "
-    "pata nahi, kyon nahi, kyun nahi, mat ruko, mat roko, mat rokna, cancel mat, cancel nahi, stop mat, nahi samjha, "
+    "pata nahi, kyon nahi, kyun nahi, mat ruko, mat rukiye, mat roko, mat rokiye, mat rokna, na roko, na rokiye, "
+    "cancel mat, cancel nahi, stop mat, nahi samjha, "
     "nahi samjhi, samajh nahi, nahi suna, sunai nahi, nahi toh"
 )
 _STOPS = word_set("cancel stop abort halt")
@@ -109,7 +126,9 @@ _DONT_SEND = phrases(
 )
 _DONT_SEND_HINDI = phrases(
     "mat bhejo, mat bhejna, mat bhejiye, mat bhejen, mat bhej, mat karo, mat karna, mat kijiye, mat kariye, mat karen, "
-    "mat do, mat dena, mat dijiye, na bhejo, na bhejen, na karen, nahi bhejna, nahin bhejna, nahi karna, nahin karna, "
+    "mat do, mat dena, mat dijiye, mat kar, mat bhar, bhejo mat, bhejna mat, bhejiye mat, bhejen mat, karo mat, "
+    "karna mat, kijiye mat, kariye mat, karen mat, na bhejo, na bhejen, na karen, na karo, "
+    "nahi bhejna, nahin bhejna, nahi karna, nahin karna, "
     "nahi chahiye, nahin chahiye, rehne do, rehne dijiye, rehne den, chhod do, chhod dijiye, bhejna nahi, karna nahi"
 )
 _AGREES_AND_AGREES = _AGREES | {("and", *phrase) for phrase in _AGREES}
@@ -137,7 +156,7 @@ def hear_consent(text: str) -> Consent | None:
     if _is_made_of(words, _ASKS_AGAIN, _POLITE):
         return "repeat"
     asks = "?" in text or "？" in text
-    return "yes" if not asks and _is_made_of(words, _AGREES_AND_AGREES, _POLITE) else None
+    return "yes" if not asks and _agrees(words) else None
 
 
 def is_plain_refusal(text: str) -> bool:
@@ -147,6 +166,26 @@ def is_plain_refusal(text: str) -> bool:
     while words[:1] and words[0] in _OPENINGS:
         words = words[1:]
     return bool(words) and _is_made_of(words, _REFUSES | _STOPS_IT, _POLITE)
+
+
+def _agrees(words: Sequence[str]) -> bool:
+    if len(words) > 1 and words[-1] == "na" and words[-2] in _GIVES:  # "bhej do na" begs, "na bhejo" refuses
+        words = words[:-1]
+    return not _wants_it_right(words) and _is_made_of(words, _AGREES_AND_AGREES, _POLITE)
+
+
+def _wants_it_right(words: Sequence[str]) -> bool:
+    """Whether a word of approval belongs to an act or to how things stand: "theek kar do", "abhi theek hai"."""
+    for at, word in enumerate(words):
+        before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
+        if (before == "abhi" and word in _AS_IT_IS) or (word == "correct" and "please" in (before, after)):
+            return True
+        if word not in _APPROVES:
+            continue
+        act = next((other for other in words[at + 1 :] if other not in _BETWEEN), "")
+        if act in _ACTS_HINDI or (word in _APPROVES_HINDI and after != "hai" and before in _ACTS_HINDI | _GIVES):
+            return True
+    return False
 
 
 def _refuses(words: Sequence[str]) -> bool:

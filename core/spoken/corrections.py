@@ -51,7 +51,8 @@ class Sentence:
 
 IDENTIFIERS = word_set(
     "account ac acct a/c card phone mobile telephone otp pin cvv ifsc code ending ends upi reference ref consumer "
-    "customer policy flat house aadhaar aadhar pan digits id invoice order ticket"
+    "customer policy flat house aadhaar aadhar pan digits id invoice order ticket khata khate "
+    "sankhya ank password makaan age umar umr aayu ayu"
 )
 """What is known by a number that is no amount."""
 
@@ -77,13 +78,14 @@ _CUE_PHRASES: Mapping[_Cue, str] = {
     "mat dena, na bhejo, na bhejna, na bhejen, na karen, chhod do, chhodo, "
     " changed my mind, change my mind, second thoughts",
     "correct": "actually, i mean, i meant, make it, make that, change it, change that, change to, rather, "
-    "change the amount, ki jagah, ke jagah, uski jagah, ke bajay, ki bajay, "
+    "change the amount, ki jagah, ke jagah, uski jagah, ke bajay, ki bajay, ke bajaye, ki bajaye, "
     "ke badle, i said, lets say, should be, matlab, or rather, second thought",
     "within": "i say, i asked, i want, i wanted, i need, but, better, lekin, balki",
     "instead": "instead",
     "relative": "make it double, make that double, make it half, make it triple, "
     "double it, double that, double the, triple it, triple that, half it, half that, halve it, halve that, "
-    "half of it, half of that, twice, thrice, add a zero, more zero, another zero, extra zero, remove a zero, "
+    "half of it, half of that, twice, thrice, do baar, teen baar, tiin baar, char baar, chaar "
+    "baar, add a zero, more zero, another zero, extra zero, remove a zero, "
     "less zero, more than that, less than that",
 }
 _CUES: Mapping[tuple[str, ...], _Cue] = {
@@ -97,6 +99,7 @@ _NO_CUE_BEFORE: Mapping[str, frozenset[str]] = {
     ),
     "wait": word_set("for until till"),
     "nahi": word_set("toh"),
+    "nahin": word_set("toh"),
 }
 _OTHER_SLOT = word_set("to from for into via on using by through his her")
 _NEGATIONS = word_set(
@@ -118,8 +121,13 @@ _NEGATION_REACHES = 7
 _CANCEL_REACHES = 5
 _CHANGES = word_set("change increase raise reduce lower decrease correct modify update switch edit replace cut drop")
 _REPLACED = phrases(
-    "instead of, rather than, in place of, you heard, you said, you thought, you took, you wrote, you typed, you put"
+    "instead of, rather than, in place of, you heard, you said, you thought, you took, you wrote, you typed, you put, "
+    "na ki, na kih, naki"
 )
+_REPLACES = phrases("ki jagah, ke jagah, ke bajay, ki bajay, ke bajaye, ki bajaye, ke badle")
+_CHANGES_HINDI = word_set("kar karo kardo karna karen kijiye kariye badal badlo bana banao")
+_OR = word_set("or ya yaa athva athwa varna warna")
+_OR_PHRASES = frozenset(phrases("nahi toh, nahin toh, nahi to, nahin to"))
 
 
 def undecided(tokens: Sequence[Token], found: Sequence[Found]) -> list[Found]:
@@ -129,6 +137,11 @@ def undecided(tokens: Sequence[Token], found: Sequence[Found]) -> list[Found]:
         left, right = result[at - 1], result[at]
         between = [token.text for token in tokens[left.end : right.first]]
         if left.counts or right.counts:
+            continue
+        if between == ["ko"]:
+            changes = right.end < len(tokens) and tokens[right.end].text in _CHANGES_HINDI
+            result[at - 1] = replace(left, retracted=True) if changes else replace(left, money=None)
+            result[at] = right if changes else replace(right, money=None)
             continue
         if between in (["to"], ["with"], ["till"], ["through"], ["upto"], ["up", "to"], ["se"], ["versus"], ["vs"]):
             lead = {token.text for token in tokens[max(0, left.first - 5) : left.first]}
@@ -142,11 +155,11 @@ def undecided(tokens: Sequence[Token], found: Sequence[Found]) -> list[Found]:
 
 
 def _offers_another(between: Sequence[str]) -> bool:
-    return bool({"or", "ya"} & set(between)) or ("nahi", "toh") in pairwise(between)
+    return bool(_OR & set(between)) or not _OR_PHRASES.isdisjoint(pairwise(between))
 
 
 def _corrects_after_or(between: Sequence[str]) -> bool:
-    at = next((at for at, word in enumerate(between) if word in ("or", "ya")), len(between))
+    at = next((at for at, word in enumerate(between) if word in _OR), len(between))
     tail = between[at:]
     return any(tuple(tail[i : i + n]) in _CUES for n in range(1, _LONGEST_CUE + 1) for i in range(len(tail)))
 
@@ -173,6 +186,8 @@ def take_back(tokens: Sequence[Token], found: Sequence[Found]) -> Sentence:
         elif cue == "instead":
             _retract(result, before=at if follows else max((s for s in starts if s < at), default=0))
             forgets = forgets or bool(starts)
+        elif not follows and tuple(words[at:end]) in _REPLACES:
+            _replace_last(result, at)
         elif follows:
             _retract(result, before=at)
             forgets = forgets or (cue == "correct" and at < first_number)
@@ -220,10 +235,21 @@ def _changes_other_slot(words: Sequence[str], cues: Iterable[tuple[int, int, _Cu
     return end + 1 < len(words) and words[end] in _OTHER_SLOT
 
 
-def _retract(found: list[Found], *, before: int) -> None:
+def _retract(found: list[Found], *, before: int, since: int = 0) -> None:
+    """Takes back the numbers that end by the word `before`, and by `since` at the earliest."""
     for at, piece in enumerate(found):
-        if piece.end <= before and not piece.retracted:
+        if since <= piece.end <= before and not piece.retracted:
             found[at] = replace(piece, retracted=True)
+
+
+def _replace_last(found: list[Found], at: int) -> None:
+    """Takes back the number before "ki jagah" at the end; which of several, where it stands further off, is unclear."""
+    if any(piece.end == at for piece in found):
+        _retract(found, before=at, since=at)
+        return
+    amounts = [place for place, piece in enumerate(found) if piece.end <= at and not piece.counts]
+    for place in amounts if len(amounts) > 1 else ():
+        found[place] = replace(found[place], money=None)
 
 
 def _retract_next(found: list[Found], at: int, reach: int) -> Found | None:

@@ -10,7 +10,16 @@ import re
 import unicodedata
 
 from core.spoken.hindi import NUMBERS
-from core.spoken.numerals import HINDI_CANONICAL
+from core.spoken.numerals import (
+    BELOW_TWENTY,
+    HINDI,
+    HINDI_CANONICAL,
+    HINDI_HALVES,
+    HINDI_SCALES,
+    HINDI_STEPS,
+    SCALES,
+    TEN_WORDS,
+)
 
 _ALSO_NUMBERS = {
     5: "पाच पॉंच", 6: "छः छे छै छ", 15: "पन्द्रह पंदरह पन्द्रा पंद्रा", 17: "सतरह", 18: "अट्ठारह अठ्ठारह", 22: "बाइस",
@@ -24,9 +33,19 @@ _ALSO_NUMBERS = {
 # Roman spelling: the words written so. "तो" and "थे" are given spellings that are no English words.
 _WORDS = """
 sau: सौ; hazaar: हज़ार; lakh: लाख; karod: करोड़; dedh: डेढ़; dhai: ढाई; adhai: अढ़ाई; sava: सवा; saadhe: साढ़े; paune: पौने
-three: थ्री; five: फाइव; six: सिक्स; seven: सेवन; eight: एट; nine: नाइन; ten: टेन; twenty: ट्वेंटी; thirty: थर्टी
-forty: फोर्टी; fifty: फिफ्टी; sixty: सिक्सटी सिक्स्टी; seventy: सेवेंटी; eighty: एटी; ninety: नाइंटी; hundred: हंड्रेड
-thousand: थाउजेंड थाउज़ंड
+one: वन; two: टू टु; three: थ्री; four: फोर; five: फाइव फाईव; six: सिक्स; seven: सेवन सैवन; eight: एट ऐट; nine: नाइन नाईन
+ten: टेन; eleven: इलेवन एलेवन इलैवन; twelve: ट्वेल्व; thirteen: थर्टीन; fourteen: फोर्टीन फोरटीन; fifteen: फिफ्टीन फिफटीन
+sixteen: सिक्सटीन सिक्स्टीन; seventeen: सेवेंटीन सेवंटीन सेवनटीन; eighteen: एटीन; nineteen: नाइंटीन; twenty: ट्वेंटी ट्वंटी
+thirty: थर्टी; forty: फोर्टी फोरटी; fifty: फिफ्टी फिफटी; sixty: सिक्सटी सिक्स्टी; seventy: सेवेंटी सेवंटी; eighty: एटी
+ninety: नाइंटी; hundred: हंड्रेड; thousand: थाउजेंड थाउज़ंड थाउसेंड; million: मिलियन; crore: क्रोर; zero: ज़ीरो शून्य
+double: डबल; triple: ट्रिपल; point: पॉइंट प्वाइंट; decimal: दशमलव; and: एंड ऐंड
+january: जनवरी; february: फरवरी; march: मार्च; april: अप्रैल; may: मई; june: जून; july: जुलाई; august: अगस्त
+september: सितंबर सितम्बर; october: अक्टूबर अक्तूबर; november: नवंबर नवम्बर; december: दिसंबर दिसम्बर
+tarikh: तारीख; baje: बजे; din: दिन; mahine: महीने महीना; saal: साल; hafte: हफ्ते हफ्ता; ghante: घंटे घंटा; minute: मिनट
+log: लोग लोगों; umar: उम्र उमर; ayu: आयु; mera: मेरा; meri: मेरी; mere: मेरे; ank: अंक; sankhya: संख्या; aakhri: आखिरी
+antim: अंतिम; aadhar: आधार; phone: फोन; mobile: मोबाइल; reference: रेफरेंस; varna: वरना; adhiktam: अधिकतम; nyuntam: न्यूनतम
+aas: आस; paas: पास; kareeban: करीबन; andazan: अंदाजन; rok: रोक; band: बंद; mana: मना; arre: अरे; badal: बदल
+badlo: बदलो बदलकर
 rupaye: रुपये रुपए रुपया रूपये रूपए रूपया रुपयों रूपयों; paise: पैसे पैसा; dollar: डॉलर
 ko: को; ka: का; ki: की; ke: के; se: से; hi: ही; bhi: भी; mein: में; par: पर पे; toh: तो; ne: ने; aur: और; ya: या अथवा
 hai: है; hain: हैं; tha: था; thhe: थे; thi: थी; ho: हो; wala: वाला; wale: वाले; ji: जी; na: ना न; bhai: भाई; yaar: यार
@@ -35,7 +54,7 @@ dena: देना देने देनी; dijiye: दीजिए दीज�
 kijiye: कीजिए कीजिये कीजिएगा; kariye: करिए करिये; chahiye: चाहिए चाहिये; daal: डाल; dalo: डालो; dijiye: दिजिए दिजिये
 transfer: ट्रांसफर ट्रांस्फर; send: सेंड; payment: पेमेंट; bill: बिल; account: खाता खाते अकाउंट एकाउंट; number: नंबर
 card: कार्ड; otp: ओटीपी; pin: पिन; code: कोड; percent: प्रतिशत परसेंट फीसदी
-haan: हाँ हा हाॅ; theek: ठीक; sahi: सही; bilkul: बिल्कुल बिलकुल; achha: अच्छा; okay: ओके; yes: यस; zaroor: ज़रूर
+haan: हाँ हाॅ; theek: ठीक; sahi: सही; bilkul: बिल्कुल बिलकुल; achha: अच्छा; okay: ओके; yes: यस; zaroor: ज़रूर
 nahi: नहीं नही नहि; mat: मत; no: नो; cancel: कैंसिल कैंसल रद्द; ruko: रुको रुकिए रुकिये रुकें; stop: स्टॉप
 rehne: रहने; chhodo: छोड़ो छोड़िए छोड़िये; chhod: छोड़; sorry: सॉरी; please: प्लीज़; kripya: कृपया
 dhanyavaad: धन्यवाद शुक्रिया; thanks: थैंक्स; lekin: लेकिन मगर; balki: बल्कि; matlab: मतलब; jagah: जगह
@@ -49,19 +68,20 @@ gaya: गया; gaye: गए गये; gayi: गई गयी; hua: हुआ;
 chuke: चुके; chuki: चुकी; balance: बैलेंस बैलेन्स; koi: कोई; dikkat: दिक्कत; galat: गलत; galti: गलती
 bola: बोला; baar: बार; mujhe: मुझे; chalega: चलेगा
 jaye: जाए जाये; aage: आगे; badhiye: बढ़िए बढ़िये; badho: बढ़ो; bhar: भर; confirm: कन्फर्म कंफर्म; kabhi: कभी
-koi: baat: बात; kyon: क्यों क्यूँ; pata: पता; roko: रोको; rokiye: रोकिए; rokna: रोकना
+baat: बात; kyon: क्यों क्यूँ; pata: पता; roko: रोको; rokiye: रोकिए; rokna: रोकना
 aap: आप; aapka: आपका; aapke: आपके; aapki: आपकी; kih: कि; kuch: कुछ
 yeh: यह ये; woh: वह वो; mai: मैं; maine: मैंने; aapne: आपने; karen: करें; bhejen: भेजें; den: दें; rakho: रखो; jao: जाओ
 """
 
 
 def fold(word: str) -> str:
-    """A word without nukta, and with anusvara for chandrabindu: one of the ways it is written."""
+    """A word without nukta, and with anusvara for chandrabindu and for a half n: one of the ways it is written."""
     kept = unicodedata.normalize("NFD", word).translate(_DROPPED)
-    return unicodedata.normalize("NFC", kept)
+    return _HALF_N.sub("\u0902", unicodedata.normalize("NFC", kept))
 
 
 _DROPPED = {0x093C: None, 0x0901: 0x0902, 0x200C: None, 0x200D: None}
+_HALF_N = re.compile("न\u094d(?=[क-न])")
 
 
 def _table() -> dict[str, str]:
@@ -75,6 +95,7 @@ def _table() -> dict[str, str]:
 
 
 _ROMAN = _table()
+KNOWN_WORDS = frozenset(_ROMAN.values())
 _WORD = re.compile(r"[\u0900-\u0963\u0970-\u097f\u200c\u200d]+")
 
 
@@ -82,6 +103,35 @@ def in_roman(word: str) -> str:
     """The Roman spelling of a word in Devanagari; any other word as it is."""
     return word if word.isascii() else _ROMAN.get(fold(word), word)
 
+
+# Letters that are taken for one another; short and long a and doubling are not told apart.
+_ALIKE = str.maketrans("खघछझटठडढथधफभणशषईऊएऐऔऑीूैौॉॅञ", "कगचजततददतदपबनससइउएएओओिुेोोेन", "\u0902\u0903\u094d")
+_DOUBLED = re.compile(r"(.)\1")
+_LONG_ENOUGH_FOR_A_SLIP = 4
+
+
+def sounds_like_a_number(word: str) -> bool:
+    """Whether a word in Devanagari may be a number word in another spelling: "इकसट", "सो", "फॉर"."""
+    sound = _sound(word)
+    return sound in _NUMBER_SOUNDS or not _slips(sound).isdisjoint(_NUMBER_SLIPS)
+
+
+def _sound(word: str) -> str:
+    plain = _DOUBLED.sub(r"\1", fold(word).translate(_ALIKE))
+    return plain[:1] + plain[1:-1].replace("ा", "") + plain[-1:] if len(plain) > 1 else plain
+
+
+def _slips(sound: str) -> frozenset[str]:
+    """A sound with any letter for one of its own, or added: two that share one differ in one letter after the first."""
+    if len(sound) < _LONG_ENOUGH_FOR_A_SLIP:
+        return frozenset()
+    return frozenset(f"{sound[:at]}*{sound[at + more :]}" for at in range(1, len(sound) + 1) for more in (0, 1))
+
+
+_NUMBER_WORDS = BELOW_TWENTY.keys() | TEN_WORDS.keys() | SCALES.keys() | HINDI.keys() | HINDI_SCALES.keys()
+_NUMBER_WORDS |= HINDI_HALVES.keys() | HINDI_STEPS.keys()
+_NUMBER_SOUNDS = frozenset(_sound(word) for word, roman in _ROMAN.items() if roman in _NUMBER_WORDS)
+_NUMBER_SLIPS = frozenset(slip for sound in _NUMBER_SOUNDS for slip in _slips(sound))
 
 _LETTERS = """
 अ a आ a इ i ई i उ u ऊ u ऋ ri ए e ऐ ai ऑ o ओ o औ au ऍ e ऎ e ऒ o

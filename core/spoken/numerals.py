@@ -71,6 +71,9 @@ HINDI_CANONICAL = {
 }
 """How words in Devanagari are spelled: in the way that is no English word, but for "do", which is "give" too."""
 
+SHARED_SCALES = frozenset(("lakh", "lakhs", "lac", "lacs", "crore", "crores")) | HINDI_SCALES.keys()
+"""Scales that are counted in Hindi too; before the others, "do" and "teen" are English words."""
+
 LONG_SCALES = SCALES.keys() | HINDI_SCALES.keys() - HINDI_OR_ENGLISH
 SHORT_SCALES = {"k": "thousand", "l": "lakh", "cr": "crore", "crs": "crore", "mn": "million", "bn": "billion"}
 """Abbreviations, scales only directly after a number."""
@@ -195,10 +198,11 @@ def _fraction(words: Sequence[str]) -> Reading | None:
                 Reading(whole.value + Fraction(1, part), sure=False) if whole and whole.value.denominator == 1 else None
             )
     if words[0] in HINDI_STEPS:
-        whole = _small(words[1:]) if len(words) > 1 else Reading(Fraction(1))
-        return (
-            Reading(whole.value + HINDI_STEPS[words[0]], sure=False) if whole and whole.value.denominator == 1 else None
-        )
+        step = HINDI_STEPS[words[0]]
+        alone = Reading(Fraction(1)) if step != Fraction(1, 2) else None  # "sava sau", but never "saadhe sau"
+        whole = _small(words[1:]) if len(words) > 1 else alone
+        fits = whole is not None and whole.value.denominator == 1 and whole.value < 100
+        return Reading(whole.value + step, sure=False) if whole and fits else None
     return None
 
 
@@ -285,6 +289,8 @@ def _pair(words: Sequence[str]) -> Reading | None:
     for at in range(1, len(words)):
         left, right = _below_hundred(words[:at]), _below_hundred(words[at:])
         if not left or right is None or right <= 10:
+            continue
+        if at > 1 and words[at - 1] in ("two", "four"):  # "twenty two fifty" may be from twenty to fifty
             continue
         if left < 10 or (left != 10 and left % 10 and right > 2 * left) or (left == 10 and right == 50):
             return Reading(Fraction(left * 100 + right))

@@ -29,13 +29,13 @@ _OTHER_SCRIPT = re.compile(r"[^\W\d_a-z]")
 
 _YES = word_set(
     "yes yeah yep yup sure certainly definitely absolutely indeed correct right exactly affirmative haan han haanji "
-    "bilkul zaroor course"
+    "bilkul zaroor course ji"
 )
 _BESIDE_YES = _YES | word_set(
     "it is has been was they are have i did we do of that 's sir madam please oh well all very much so and "
-    "ji theek sahi hai"
+    "theek sahi hai tha maidam sar mil gaya gaye gayi"
 )
-_AFFIRMING = _YES | word_set("did has is have was")
+_AFFIRMING = _YES | word_set("did has is have was mil")
 _ASKS_DONE = re.compile(
     r"^(?:(?:so|okay|and|but|well) )*(?:did|have|has|is|was|are|were)\b.*\b(?:send|sent|pay|paid|transfer|transferred|"
     r"go|gone|done|do|complete|completed|block|blocked|add|added|set|move|moved|through|reach|reached|arrive|arrived|get|"

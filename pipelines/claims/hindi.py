@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from core.spoken.tokens import word_set
 from pipelines.claims.clauses import Claim
+from pipelines.claims.spelling import squash
 
 # Hindi words that are neither English nor names: "Diya" and "Gaya" are.
 _MARKS = word_set(
@@ -24,17 +25,20 @@ _HINDI_DEED = re.compile(
     r"(?:dia|die|di|gaya|gae|gai|hua|hue|hui)\b"
 )
 
-# All below is matched against words as `_squash` leaves them.
+# All below is matched against words as `squash` leaves them.
 _PAST = (
     r"(?:dia|die|di|gaya|gae|gai|chuka|chuke|chuki|dala|dale|dali|hua|hue|hui|kia|kie|lia|lie|li|ki (?:gai|hai|thi|ja))"
 )
 _SURE_STEM = (
-    r"(?:bhej|transfer|send|sent|pe|pay|paid|bhugtan|bhugatan|payment|jama|bhar|chuka|nipta|nipat|pahuncha?|pahucha?|"
+    r"(?:bhej|bhijva|transfer|send|sent|pe|pay|paid|bhugtan|bhugatan|payment|jama|bhar|chuka|nipa?ta|nipat|"
+    r"niba?ta|nibat|badha|pahuncha?|pahucha?|"
     r"ravana|kar|ho|karva|kara|jud|jod|block|blok|band|lag|laga|set|set|ad|cancel|radd?|post|proces|procesd|"
     r"process|ja|"
     r"chal|mil|kat|nikal|utar|a|nikl|done|complete|complit|safal|debit|credit|kredit|ban|bana|hat|hata|badal|darj|de|"
     r"chale|hasil|sampan|pura|puri|pure|ruk|rok|vapas|refund|update|add|khul|band|save|sev|rakh|dal)"
 )
+# Somebody who is not the caller.
+_TO_ANOTHER = r"\b(?!(?:ap|mujh|ham|kis|din|rat|tarikh|subah|sham|[a-z]+var)\b)[a-z]+ ko"
 _DEEDS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -43,9 +47,33 @@ _DEEDS = tuple(
         r"lagai|jodi|"
         r"jode|joda|hataya|hatae|banaya|banae|banai|pahun?ch[aei]|nipa?t[aei]|karav?aya|karav?ae)\b",
         r"\b(?:kia|kie|hua|hue|hui|ki gai)\b",
-        r"\b(?:hogaya|hogai|hogae|kardia|kardi|kardie|bhejdia|bhejdie|dedia|dedie)\b",
+        r"\blimit (?:[a-z]+ )?(?:badh|ghat) (?:gai|gaya|chuki)\b",
+        rf"{_TO_ANOTHER} (?:[a-z]+ ){{0,3}}?(?:mil|pahun?ch) ja(?:ega|enge|egi)\b",
+        rf"{_TO_ANOTHER} (?:[a-z]+ ){{0,3}}?mil(?:a?ne (?:hi )?val[aei] (?:hai|hain)|eg[aei]|enge)\b",
     )
 )
+# What the speaker is about to do: "bhej deti hun", "paise bhejti hun", "kar deta hun".
+_ACT = (
+    r"(?:bhej|bhijva|transfer|send|pe|pay|payment|bhugtan|bhugatan|jama|bhar|chuka|niba?ta|nipa?ta|ada|blok|block|band|"
+    r"lok|lock|friz|freeze|set|ad|jod|laga|badha|refund|darj|recharge|richarj|debit|credit|proces)"
+)
+_PROMISES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b{_ACT} (?:(?:kar |karva )?[dl]et[aei] (?:hun|hain)|kara?t[aei] hun)\b",
+        r"\b(?:bhej|bhar|jod|chuka|laga)a?t[aei] hun\b",
+        r"\b(?:bhej|bhar)a?ne (?:hi )?(?:lag[aie]|ja rah[aie]|val[aei]) hun\b",
+        r"(?:^|\b(?:mai|main|me|abhi|turant|yah|yeh|yahi|vahi|sab|ji|han|ise|use|isko|aj|hi|bhi) )"
+        r"kar(?: det[aei] (?:hun|hain)|a?t[aei] hun)\b",
+        r"\bkam kar det[aei] (?:hun|hain)\b",
+    )
+)
+_SUM = r"(?:sau|hundred|hazar|thousand|lakh|karod|rupae|rupe|rupes|paise|paisa|rakam|rashi|amount)"
+_OTHERS_PLACE = (
+    r"(?!(?:apke|apne|is|us|kis|kiske|jis|mere|unke|inke)\b)[a-z]+ ke (?:[a-z]+ )?"
+    r"(?:khate|acount|akaunt|pas|hath|valet)(?: me)?"
+)
+_OWN_PLACE = rf"(?:acount|akaunt|khate|pas)(?: me)?(?= .*\b{_SUM}\b)"
 # These are deeds of money, if it is of money that the clause speaks.
 _WITH_MONEY = tuple(
     re.compile(pattern)
@@ -54,24 +82,28 @@ _WITH_MONEY = tuple(
         r"pahunch|ravana|dale|dala)\b",
         r"\b(?:mil|pahunch|pahuch|a|dikh|jama ho|kat|chale|ho) (?:ja(?:ega|enge|egi|enge|yega|yenge|yegi)|jaen)\b",
         r"\b(?:milega|milenge|milegi|pahunchega|pahunchenge|dikhenge|dikhega|aenge|aega)\b",
+        r"\ble (?:lia|lie|li)\b|\b(?:sau|hundred|hazar|thousand|lakh|rupae|paise|rakam|rashi) di\b",
+        r"\b(?:mila?|pahun?cha?|ja)ne (?:hi |bhi )?val[aei] (?:hai|hain)\b",
         r"\b(?:raste|rah) me\b|\bja (?:rahe|raha|rahi)\b",
-        r"\b(?!(?:apke|apne|is|us|kis|jis|mere|unke|inke)\b)[a-z]+ ke (?:[a-z]+ )?(?:khate|account|akaunt|"
-        r"acount|pas|hath|"
-        r"wallet|valet)(?: (?:me|mein|men))?(?: (?:hi|bhi|ab|abhi))? (?:hain|hai|[a-z]+ (?:rupae|paise) hain)\b",
+        rf"\b{_OTHERS_PLACE}(?: (?:hi|bhi|ab|abhi|safe|surakshit))? (?:hain|hai|[a-z]+ (?:rupae|paise) hain)\b",
         r"\bab\b.*\b(?:account|acount|khate|pas)\b.*\b(?:zyada|jyada|adhik|kam)\b",
         r"\bke pas (?:ab |abhi )?(?:[a-z]+ ){1,6}(?:hain|hai)\b",
-        r"\b(?:bahar|nikal|alag|kam|safe|surakshit) (?:hain|hai|ho)\b",
+        r"\b(?:bahar|nikal|alag|kam) (?:hain|hai|ho)\b",
     )
 )
 _STATES = tuple(
     re.compile(pattern)
     for pattern in (
         r"\b(?:safal|saphal|safaltapurvak|saphalatapurvak|safalta|saphalata|saphalatapurvak|sampan|complete|complit|"
-        r"successful|successfully|sucesful|sucesfuly|sakses|done|dan|sent|paid|transfered|credited|debited|procesed|"
+        r"sucesful|sucesfuly|sakses[a-z]*|mukamal|done|dan|sent|paid|ped|(?:blok|lok)d|(?:block|lock)ed|"
+        r"transfered|credited|debited|procesed|"
         r"executed|clear|kliyar)\b",
         r"\b(?:pura|puri|pure|khatm|khatam|final|pakka|tay|set|on|active|block|blok|band|lok|lock|freeze|friz|add|ad|"
-        r"darj|shuru|tamam|posted|chukta) (?:hai|hain|samajhie|samjhie|maniye|manie|ho|raha|rahi|rahe)\b",
-        r"\b(?:pura|puri|khatm|khatam|complete|complit|kamplit|kampalit|chukta)$",
+        r"darj|shuru|tamam|posted|chuka?ta) (?:hai|hain|samajhie|samjhie|maniye|manie|ho|raha|rahi|rahe)\b",
+        r"\b(?:pura|puri|khatm|khatam|complete|complit|kamplit|kampalit|chuka?ta)$",
+        r"\bada (?:hai|hain)\b|\bada$|\bkam (?:ph|f)ata?he?\b|\b(?:reminder|rimaindar|alarm) lag[ai] (?:hai|hain)\b",
+        r"\b(?:bil|bakaya|baki|dues?|dyu|hisab|udhar)\b.*\b(?:[zj](?:e|i)ro|shunya?|nil)\b",
+        r"\bab\b.*\b(?:suchi|list|payee|pei|peyi) me (?:hai|hain)\b",
         r"\bpa (?:lia|lie|li|gae|gaya|chuke|chuka)\b|\bse (?:amir|dhani) (?:hai|ho)\b",
         r"\bab [a-z]+ k[aei] (?:hai|hain|hua|hue)$",
         r"\b(?:preshit|antarit|sthanantarit|sthanantrit)\b",
@@ -88,12 +120,24 @@ _STATES = tuple(
         r"\b(?:repharens|rephrens|refarens) (?:number|nambar)\b",
     )
 )
+# Without any verb, these tell a deed if nothing is asked: "card block", "500 rupaye Ravi ke paas".
+_VERBLESS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\bcard (?:ab )?(?:blok|block|band|lok|lock|friz|freeze)$",
+        rf"\b{_SUM}\b.*\b(?:debit|credit|kredit)$|\bko (?:transfer|payment|bhugtan|bhugatan)$",
+        r"\b(?:transaction|payment|transfer|bhugtan|bhugatan) pas$",
+        rf"\b{_SUM}\b.* {_OTHERS_PLACE}$|{_OTHERS_PLACE} (?:[a-z]+ ){{0,5}}{_SUM}$",
+    )
+)
 # And by what is no more: that claims all the same.
 _NO_MORE = tuple(
     re.compile(pattern)
     for pattern in (
         r"\bkuchh? (?:aur )?karn[ae] ki (?:zarurat|jarurat|avashyakata) nahi\b|\bkuchh? nahi karna\b",
         r"\bbil(?:l)? (?:ab )?(?:bakaya|baki|due|dyu) nahi\b|\bbakaya khatm\b|\bhisab (?:barabar|saf|clear)\b",
+        r"\bcard\b.*\bkam nahi (?:kar(?:ega|enge)|aega)\b",
+        r"\b(?:bil|bakaya|baki|due|dyu) nahi rah[aie]\b",
         r"\blautae? (?:die|dia)\b|\bja chuk[aei]\b",
     )
 )
@@ -103,6 +147,8 @@ _BALANCE = re.compile(
     r"balans|"
     r"shesh)\b|\b(?:balance|bailens|bailans|belens|balans|shesh) (?:ab|ghatkar|kam hokar)\b|"
     r"\b(?:ghatakar|ghatkar|ghatane ke bad)\b|"
+    rf"\b{_SUM} (?:hi |baki |shesh )?rah ga[ei]\b|"
+    rf"\bab (?:[a-z]+ ){{0,3}}{_OWN_PLACE} .*\bhain?\b|\b{_OWN_PLACE} ab .*\bhain?\b|"
     r"\b(?:bache|bacha|bach gae|bach gaya|shesh) (?:hain|hai|rahe|raha|gae|gaya)\b"
 )
 
@@ -115,6 +161,7 @@ _OTHER = re.compile(
     r"\b(?:card|kard|reminder|rimaindar|remainder|yad|payee|peyi|suchi|list|alarm|request|anurodh|shikayat|complaint|"
     r"number|limit)\b"
 )
+_SENT_AFTER_A_CODE = re.compile(r"\b(?:[a-z]+te hi|ke bad)\b")
 _CODE = re.compile(r"\b(?:code|kod|otp|sms|sandesh|mesej|message|ank|eseems|link)\b")
 _ASKS = word_set(
     "kya kitna kitne kitni kab kaun kon kisko kise kahan kaise kis kyon kyun konsa kaunsa kaun-sa kinhe kisne"
@@ -143,7 +190,7 @@ _CLAUSE = re.compile(
 )
 # What is said, understood or remembered, and what has only become late or wrong.
 _SAID = re.compile(
-    r"(?:bata|samajh|samjh|bol|keh|kah|sun|puch|likh|dekh|padh|yad|bhul|soch|dikha|pahchan|chun|mang|sujha|khoj|"
+    r"(?!sama?jh(?:o|ie)\b|bataun\b)(?:bata|samajh|samjh|bol|keh|kah|sun|puch|likh|dekh|padh|yad|bhul|soch|dikha|pahchan|chun|mang|sujha|khoj|"
     r"dhundh|"
     r"janch|khol|rah$|jan$|man$)"
 )
@@ -158,9 +205,37 @@ _TO_BE_DONE = re.compile(
     r"^ ?(?:ja(?:ne|na|ni|ega|egi|enge|yega|yegi|yenge|te|ta|ti|en|e|ye|un|o)\b|ja sak|nahi ja sak|karte|"
     r"hote|jane)"
 )
+_WILL_BE = re.compile(r"^ ?ja(?:ega|enge|egi)\b")
+_WHAT_HAPPENED = re.compile(r"(?:hua|hui|ho gaya|ho gai|kia)(?: (?:hai|tha|thi|ji|apko|apako))*")
+_ENDS_IN_KYA = re.compile(rf"\b(?:{_PAST}|mil[aei]|a[ei]|hai|hain|tha|the|thhe|thi) kya(?: ji)?$")
 _BY_CALLER = re.compile(r"\b(?:apne|ap ne)\b.*\b(?:kaha|bataya|pucha|bola|manga|chaha|chuna|diya|dia|kia)\b")
-_TO_COME = re.compile(r"(?:g[aei]|jaen)$")
-_UPON = re.compile(r"\b(?:[a-z]+ne (?:par|ke bad)|tab|agar|yadi|jab tak)\b")
+_TO_COME = re.compile(r"(?:g[aei]|jaen|hun|t[aei] hain)$")
+# On what it still waits: "han kahte hi", "code dalne par", "ap han kahen to".
+_UPON = re.compile(
+    r"\b(?:[a-z]+ne (?:par|ke bad)|(?:sahmati|sahamati|manjuri|pushti|code|kod|otp) (?:ke bad|milne par)|"
+    r"(?:kaha?|bola?|mila?|dala?|bata|kara?|de)te hi|jaise hi|tab|agar|yadi|jab tak|"
+    r"(?:han|ap) (?:[a-z]+ ){0,2}(?:kahe?i?n|kahie|kaho|bole?i?n|bolie|bolo|bataen|batao|den|dijie|karen),? "
+    r"(?:to|toh))\b"
+)
+_AT_ONCE = re.compile(r"\b(?:abhi|turant|fauran|aj|thodi der)\b")
+# What happens by itself: a line breaks off, a date passes, a bill comes, a name is found.
+_AGAIN = r"(?:(?:phir|phir se|aj|kal|abhi|hi|bhi|to|toh|achanak|bich me) )?"
+_BY_ITSELF = re.compile(
+    rf"\b(?:(?:ava[zj]|kol|call|lain|line|phon|phone|fon|sampark|network|netvark) {_AGAIN}(?:kat|tut|jud)"
+    rf"|(?:tarikh|date|det|din|samay|vakt|time|taim|mahina|mauka) {_AGAIN}(?:nikal|bit|gu[zj]ar)"
+    r"|(?<!\bis )(?<!\bisi )(?<!\bus )(?<!\busi )(?:samay|vakt|time|taim) ho"
+    r"|(?:samay|time|satr|session|seshan|avadhi|sima) (?:samapt|khatm|pura|puri) ho|(?:sima|limit) par (?:ho|kar)"
+    rf"|pata (?:chal|lag)|galat number lag|samajh (?:me )?a|ap {_AGAIN}vapas a"
+    rf"|(?:bil|(?<!\bki )(?<!\bka )(?:salary|sailari|vetan|tankhvah|pension|penshan)) {_AGAIN}a"
+    r"|(?:nam|khata|acount|bil|suchi|list|jankari|vivaran|detail|log|record|rikard|bat|page|pej|payee|pei) mil"
+    r"|kharcha? (?:[a-z]+ (?:par |me )?)?(?:ho|badh|ghat)) "
+    r"(?:gaya|gae|gai|chuka|chuke|chuki|li|lia)\b"
+    r"|(?:^|[,.] ?|\b(?:ab|to|toh|bahut|kafi|are) )(?:subah|dopahar|sham|rat) ho gai\b"
+    r"|\bkharcha? (?:[a-z]+ (?:par |me )?)?(?:hua|hue|hui)\b|\bbil mil[aei]\b"
+    r"|\bapne (?:(?!abhi\b)[a-z]+ ){0,4}kisten chukai\b"
+)
+_RECEIVER = re.compile(r"\b(?:ko|use|unhe|unhen|ise|inhe|usko|unko|isko|usne|khate|acount|akaunt)\b")
+_SAFE = re.compile(r"\b(?:safe|surakshit) (?:hain|hai)\b")
 _ELSE = re.compile(r"\b(?:aur koi|koi aur|dusra|dusri|dusre|anya|dobara|phir se|do bar)\b")
 _BACK = re.compile(
     r"\b(?:vapas|refund|rifand|laut|lauta|radd?|cancel|kainsal|ruk|rok|asafal|asaphal|fail|fel|reject|bounce|"
@@ -170,7 +245,7 @@ _BACK = re.compile(
 
 def is_hindi(words: Sequence[str]) -> bool:
     """Whether plain Latin words are Hindi, or partly."""
-    return bool(_MARKS & set(words)) or _HINDI_DEED.search(_squash(" ".join(words))) is not None
+    return bool(_MARKS & set(words)) or _HINDI_DEED.search(squash(" ".join(words))) is not None
 
 
 def claims(sentence: str) -> tuple[list[Claim], bool]:
@@ -179,23 +254,25 @@ def claims(sentence: str) -> tuple[list[Claim], bool]:
     Args:
         sentence: Plain, in Latin letters.
     """
-    squashed = _SOOTHING.sub(" , ", _squash(sentence))
+    squashed = _BY_ITSELF.sub(" ", _SOOTHING.sub(" , ", squash(sentence)))
     asks = "?" in squashed
     found: list[Claim] = []
     undoes = False
     pieces = [piece.strip(" .!?;'\"") for piece in _CLAUSE.split(squashed)]
     pieces = [piece for piece in pieces if piece]
     whole_money = bool(_MONEY.search(squashed))
+    upon = _UPON.search(squashed) is not None
     for at, clause in enumerate(pieces):
-        asked = asks and at == len(pieces) - 1 and _is_asked(clause)
+        asked = at == len(pieces) - 1 and _is_asked(clause, marked=asks)
         if asked or _is_condition(clause):
             continue
-        for match, needs_money in _matches(clause):
+        undoes = undoes or (whole_money and bool(_SAFE.search(clause)))
+        for match, needs_money in _matches(clause, asks=asks):
             if needs_money and not whole_money:
                 continue
-            if _TO_COME.search(match[0]) and _UPON.search(squashed):
+            if upon and _TO_COME.search(match[0]):
                 continue
-            if _tells_nothing(clause, match):
+            if _tells_nothing(clause, match, upon=upon) or (not whole_money and _is_found(clause, match)):
                 continue
             negated = _is_negated(clause, match)
             back = bool(_BACK.search(clause))
@@ -204,7 +281,9 @@ def claims(sentence: str) -> tuple[list[Claim], bool]:
             if negated and not _FAILS.search(clause):
                 continue
             found.append(_claim(clause, match[0]))
-        if any(pattern.search(clause) for pattern in _NO_MORE) and "koi " not in clause:
+        if any(not (upon and _TO_COME.search(match[0])) for match in _no_more(clause)) and (
+            "koi " not in clause or "nahi rah" in clause
+        ):
             found.append(_claim(clause, clause))
         if _BALANCE.search(clause):
             found.append(Claim("balance", balance=True))
@@ -213,17 +292,22 @@ def claims(sentence: str) -> tuple[list[Claim], bool]:
 
 def asks_whether_done(text: str) -> bool:
     """Whether a caller's plain words ask in Hindi if something has been done."""
-    squashed = _squash(text)
+    squashed = squash(text)
     return any(pattern.search(squashed) for pattern in (*_DEEDS, *_WITH_MONEY, *_STATES))
 
 
-def _matches(clause: str) -> list[tuple[re.Match[str], bool]]:
+def _matches(clause: str, *, asks: bool) -> list[tuple[re.Match[str], bool]]:
+    verbless = () if asks else _VERBLESS
     return [
         (match, needs_money)
-        for patterns, needs_money in ((_DEEDS, False), (_WITH_MONEY, True), (_STATES, False))
+        for patterns, needs_money in ((_DEEDS + _PROMISES, False), (_WITH_MONEY, True), (_STATES + verbless, False))
         for pattern in patterns
         for match in pattern.finditer(clause)
     ]
+
+
+def _no_more(clause: str) -> list[re.Match[str]]:
+    return [match for pattern in _NO_MORE if (match := pattern.search(clause))]
 
 
 def _claim(clause: str, word: str) -> Claim:
@@ -232,19 +316,27 @@ def _claim(clause: str, word: str) -> Claim:
     return Claim(word, money=not other, other=other, mine=mine)
 
 
-def _tells_nothing(clause: str, match: re.Match[str]) -> bool:
+def _is_found(clause: str, match: re.Match[str]) -> bool:
+    """Whether it only says that something was found ("Ravi mil gaya"), not received ("Ravi ko mil gaya", "mil gae")."""
+    found = "mil gaya", "mil gai", *(["mil gae"] if match.start() else [])
+    return match[0] in found and not _RECEIVER.search(clause)
+
+
+def _tells_nothing(clause: str, match: re.Match[str], *, upon: bool) -> bool:
     before, after = clause[: match.start()].split(), clause[match.end() :]
     last = before[-1] if before else ""
-    if _TO_BE_DONE.match(after):
+    if _TO_BE_DONE.match(after) and (upon or not (_WILL_BE.match(after) and _AT_ONCE.search(clause))):
+        return True
+    if last == "kya" and _WHAT_HAPPENED.fullmatch(match[0] + after):
         return True
     stem = match[0].split()[0]
     if _SAID.match(last) or _SAID.match(stem):
         return True
     if last in _BEFORE_DONE and stem in ("kia", "kie", "hua", "hue", "hui", "ki", "ho"):
         return True
-    if _CODE.search(clause) and not _MONEY.search(clause):
+    if _CODE.search(clause) and not _MONEY.search(clause) and not _SENT_AFTER_A_CODE.search(clause):
         return True
-    return bool(_BY_CALLER.search(clause)) and not re.search(r"\b(?:bhej|transfer|payment|bhugtan|bhugatan)", clause)
+    return bool(_BY_CALLER.search(clause)) and not re.search(rf"\b(?:{_ACT}\b|bhej)", clause)
 
 
 def _is_negated(clause: str, match: re.Match[str]) -> bool:
@@ -263,25 +355,15 @@ def _is_negated(clause: str, match: re.Match[str]) -> bool:
     )
 
 
-def _is_asked(clause: str) -> bool:
-    return bool(_ASKS & set(clause.split())) and not _KNOWN.search(clause)
+def _is_asked(clause: str, *, marked: bool) -> bool:
+    if _ENDS_IN_KYA.search(clause):
+        return True
+    return marked and bool(_ASKS & set(clause.split())) and not _KNOWN.search(clause)
 
 
 def _is_condition(clause: str) -> bool:
     words = clause.split()
     return bool(_IF & set(words[:3])) and not _IDLE.search(clause)
-
-
-_DOUBLES = re.compile(r"([bcdfghjklmnpqrstvwxyz])\1+")
-
-
-def _squash(text: str) -> str:
-    """Words as one of the many ways in which Hindi is written in Latin letters."""
-    text = text.replace("aa", "a").replace("ee", "i").replace("ii", "i").replace("oo", "u").replace("uu", "u")
-    text = _DOUBLES.sub(r"\1", text)
-    text = re.sub(r"(?<=[aeiou])y(?=[ei]\w*\b)", "", text)  # gaye, kiye, gayi, jayenge
-    text = re.sub(r"(?<=[dkl])iy(?=a\b)", "i", text)  # diya, kiya, liya
-    return re.sub(r"\bmein\b|\bmen\b", "me", text)
 
 
 # What is said around the names in a claim.
@@ -292,7 +374,7 @@ _FILLERS = word_set(
     "paise paisa "
     "rakam rashi payment bhugatan bhugtan transfer transaction account acount bachat chalu khata khate bank ji "
     "han thik "
-    "bilkul ab abhi maine hamne yah yeh woh ve vo unhe use unke uske naya nae balance bailens safal saphal safalta "
+    "bilkul ab abhi maine hamne yah yeh voh ve vo unhe use unke uske naya nae balance bailens safal saphal safalta "
     "saphalatapurvak safaltapurvak pura puri complete successfully sucesful sucesfuly suces done acha kuch kya madad "
     "chahie dhanyavad dhanyavaad kripya please ok okay bas turant aj sahi kul abhi-abhi pahunch mil gayi lijie "
     "lo ka bad"
@@ -310,17 +392,17 @@ _REMINDER = re.compile(r"\b(?:reminder|rimaindar|remainder|yad)\b")
 
 def names_in(words: Sequence[str], known: Sequence[str]) -> set[str]:
     """What is left of a claim's words but for `known` names, however they are spelled, and what stands around them."""
-    names = {_squash(word) for word in known}
-    return {word for word in words if _squash(word) not in _FILLERS | names}
+    names = {squash(word) for word in known}
+    return {word for word in words if not set(squash(word).split()) <= _FILLERS | names}
 
 
 def tells_of_the_past(text: str) -> bool:
     """Whether plain words name a time before this call, and not this moment."""
-    squashed = _squash(text)
+    squashed = squash(text)
     return bool(_PAST_DAYS.search(squashed)) and not _THIS_MOMENT.search(squashed)
 
 
 def kept_thing(text: str) -> str | None:
     """Which thing plain words say was set or passed on, in English: a request or a reminder."""
-    squashed = _squash(text)
+    squashed = squash(text)
     return "request" if _REQUEST.search(squashed) else "reminder" if _REMINDER.search(squashed) else None

@@ -508,6 +508,14 @@ NOTHING = (
     "double",
     "do send it",
     "the bees sat with me",
+    "no hundred rupees",
+    "please do hundred rupees to ravi",
+    "do hundred",
+    "my number is 4521",
+    "4521 is my pin",
+    "my age is 25",
+    "twenty two fifty",
+    "one hundrd fifty rupees",
 )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.money import Money
 from core.spoken import amounts_meant, hear_amounts, hear_consent, hindi
 from core.spoken.consent import is_plain_refusal
-from core.spoken.devanagari import in_roman, transliterate
+from core.spoken.devanagari import in_roman, sounds_like_a_number, transliterate
 
 # By last digit, so that a slip in the table by tens shows.
 BY_LAST_DIGIT = """
@@ -126,8 +126,50 @@ AMOUNTS = (
     ("ज़्यादा से ज़्यादा पाँच सौ", ""), ("पाँच सौ से ज़्यादा", ""), ("पाँच सौ रुपये से कम", ""), ("पाँच सौ के आसपास", ""),
     ("हर पाँच सौ रुपये", ""), ("कुछ सौ रुपये", ""), ("कई हज़ार रुपये", ""), ("हज़ारों रुपये", ""), ("आधा लाख रुपये", ""),
     ("पाँच सौ रुपये का आधा", ""), ("पाँच सौ रुपये का दुगना", ""), ("दस प्रतिशत", ""), ("पंद्रह दिन", ""), ("दो", ""),
-    ("पाँच", ""), ("फोर हंड्रेड रुपये", ""), ("पाँच सौ [unk]", ""), ("पाँच [unk] सौ रुपये", ""), ("ओटीपी पाँच सौ दस", ""),
+    ("पाँच", ""), ("पाँच सौ [unk]", ""), ("पाँच [unk] सौ रुपये", ""), ("ओटीपी पाँच सौ दस", ""),
     ("रवि को पैसे भेज दो", ""), ("सौ दो सौ", ""), ("हाँ", ""), ("पाँच सौ न भेजें", "-500"),
+    # English numbers in Devanagari.
+    ("वन फिफ्टी रुपये भेजो", "150"), ("रवि को टू फिफ्टी रुपये भेजो", "250"), ("फोर हंड्रेड रुपये", "400"),
+    ("ट्वेन्टी फाइव रुपये", "25"), ("ट्वेंटी फाइव रुपये", "25"), ("वन ट्वेंटी फाइव रुपये", "125"), ("टू थाउजेंड रुपये", "2000"),
+    ("वन हन्ड्रेड ट्वेंटी रुपये", "120"), ("फोर्टीन फिफ्टी रुपये", "1450"), ("फिफ्टीन हंड्रेड रुपये", "1500"),
+    ("इलेवन हंड्रेड रुपये", "1100"), ("नाइन्टीन थाउज़न्ड रुपये", "19000"), ("रुपये फाइव हंड्रेड फिफ्टीन", "515"),
+    ("फाइव डबल ज़ीरो रुपये", "500"), ("टू पॉइन्ट फाइव लाख रुपये", "250000"), ("दो दशमलव पाँच लाख रुपये", "250000"),
+    ("two फिफ्टी रुपये", "250"), ("वन 50 रुपये", ""), ("टू five hundred rupees", ""), ("फाइव टू टेन थाउजेंड रुपये", ""),
+    ("ट्वेंटी टू फिफ्टी रुपये", ""), ("फिफ्टी टू सिक्सटी रुपये", ""), ("फाइव हंड्रेड टू सिक्स हंड्रेड रुपये", ""),
+    ("फाइव हंड्रेड टू रवि", ""),
+    # What may be a part of the number, in a spelling that is not known.
+    ("रुपये पाँच सौ इकसट", ""), ("फॉर फिफ्टी रुपये", ""), ("ट्वैंटि फाइव रुपये", ""), ("दो सो पचास रुपये", ""),
+    ("एक हजर पाँच सौ रुपये", ""), ("ek hazzar paanch sau rupaye", ""), ("do hazzar paanch sau rupaye", ""),
+    ("do so pachaas rupaye", ""), ("50 so rupaye", ""), ("मात्र पाँच सौ रुपये भेजो", "500"), ("उसे पाँच सौ रुपये भेजो", "500"),
+    ("भैया पाँच सौ रुपये भेजो", "500"), ("so send 50 rupees", "50"),
+    # Halves that are none, a nine that is a no, a two that is a verb.
+    ("साढ़े सौ रुपये", ""), ("saadhe hazaar", ""), ("दो ढाई सौ रुपये", ""), ("do dhai sau", ""), ("ek dedh sau rupaye", ""),
+    ("bhej do dhai sau", "250"), ("साढ़े 5 हज़ार रुपये", "5500"), ("saadhe five thousand rupees", "5500"),
+    ("saadhe 500 rupaye", ""), ("50 do hundred", ""),
+    ("paune do sau", "175"), ("sava sau rupaye", "125"), ("नो सौ रुपये", ""), ("no sau", ""), ("नो हज़ार पाँच सौ रुपये", ""),
+    ("नौ सौ रुपये", "900"), ("please do hundred", ""), ("can you do thousand rupees", ""),
+    ("could you do lakh rupees", ""), ("ravi ko do lakh bhejo", "200000"), ("please do sau rupaye", "200"),
+    # Numbers of something else.
+    ("mera pin hai 4521", ""), ("मेरा पिन है 4521", ""), ("mera number hai 4521", ""), ("4521 hai mera pin", ""),
+    ("aadhar number hai 4521", ""), ("aadhar number hai 1234 5678 9012", ""), ("खाता संख्या 4521 है", ""),
+    ("आखिरी अंक 4521", ""), ("मेरे खाते के आखिरी चार अंक 4521 हैं", ""), ("khate ke aakhri ank 4521 hai", ""),
+    ("umar 25 hai", ""), ("मेरी उम्र 25 है", ""), ("umar hai 25", ""), ("saal 2024 ka", ""), ("15 ko bhejna", ""),
+    ("kal 15 ko 500 bhejo", "500"), ("कल पंद्रह को पाँच सौ भेजो", "500"), ("15 अगस्त को 500 भेजो", "500"),
+    ("15 तारीख को 500 भेजो", "500"), ("bill hai 500", "500"), ("mere khate se 500 bhejo", "500"),
+    ("mere paas 500 hai", "500"),
+    # What stands in place of what.
+    ("500 ki jagah 600", "-500 600"), ("600 bhejo 500 ki jagah", "600 -500"), ("600 bhejo 500 wale ki jagah", ""),
+    ("paanch sau rupaye bhejo chhe sau ke bajay", "500 -600"), ("600 na ki 500", "600 -500"),
+    ("पाँच सौ भेजो न कि छह सौ", "500 -600"), ("500 nahi 600", "-500 600"), ("500 ko 700 karo", "-500 700"),
+    ("500 ko 700", ""), ("Ravi ki jagah Priya ko 500 bhejo", "500"), ("pehle 500 ab 700", "700"),
+    ("500 nahi to", "-500"), ("500 nahi to 600", ""), ("500 nahin toh 600", ""), ("500 athva 600", ""),
+    ("पाँच सौ अथवा छह सौ", ""),
+    ("पाँच सौ वरना छह सौ", ""), ("500 bhejo do baar", "-500"), ("do baar 500 bhejo", ""), ("ek baar 500 bhejo", "500"),
+    # Vague.
+    ("paanch sau ke andar", ""), ("पाँच सौ रुपये के अंदर", ""), ("paanch sau ke aas paas", ""), ("500 के आस पास", ""),
+    ("paanch sau ke karib", ""), ("500 ke kareeb", ""), ("koi paanch sau rupaye", ""), ("कोई 500 रुपये", ""),
+    ("adhiktam paanch sau", ""), ("अधिकतम 500 रुपये", ""), ("nyuntam 500", ""), ("न्यूनतम पाँच सौ", ""),
+    ("500 ke liye", "500"),
 )  # fmt: skip
 
 
@@ -163,13 +205,17 @@ YES = (
     "सही है", "हाँ सही है", "हाँ हाँ", "कर दो", "कर दीजिये", "कर दीजिए", "हाँ अभी कर दो", "ज़रूर", "जी ज़रूर", "हाँ प्लीज़",
     "भेजिए", "भेजो", "पैसे भेज दो", "पेमेंट कर दो", "ट्रांसफर कर दीजिए", "yes भेज दो", "हाँ okay", "ओके", "यस", "okay कर दो",
     "haan", "haan ji", "ji haan", "haan bhej do", "theek hai bhej do", "haan kar dijiye", "haan ji kar dijiye",
-    "ji bilkul", "bhej dijiye", "sahi hai",
+    "ji bilkul", "bhej dijiye", "sahi hai", "भेज दो ना", "कर दो न", "हाँ भेज दीजिए ना", "अरे हाँ",
+    "arre haan bhej do", "theek hai kar do", "haan theek hai", "theek hai ho jaye", "sahi hai bhej do", "हाँ हाँ हाँ",
+    "ok kar do",
 )  # fmt: skip
 NO = (
     "नहीं", "नही", "नहीं।", "जी नहीं", "नहीं जी", "नहीं नहीं", "मत भेजो", "मत भेजिए", "मत करो", "मत कीजिए", "हाँ मत भेजो",
     "भेज दो नहीं मत भेजो", "रहने दो", "रहने दीजिए", "छोड़ दो", "अभी नहीं", "बिल्कुल नहीं", "नहीं भेजना", "नहीं चाहिए",
     "भेजना नहीं है", "ठीक नहीं है", "सही नहीं है", "गलत है", "कैंसिल करो", "कैंसिल कर दीजिए", "रद्द करो", "ना",
     "नहीं, छह सौ कर दो", "नहीं भेजो", "nahi", "nahi bhejna", "mat bhejo", "rehne do", "ji nahi", "cancel kar do", "no जी",
+    "भेजो मत", "karo mat", "भेजिए मत", "रोको", "रोक दो", "बंद करो", "band kar do", "मना कर दो", "theek hai chhodo",
+    "ठीक है छोड़ो", "रोको मत भेजो", "ok rehne do", "अरे नहीं", "पेमेंट मत कर दो", "transfer na karo",
 )  # fmt: skip
 REPEAT = (
     "फिर से बोलिए", "फिर से बताइए", "एक बार फिर", "एक बार फिर बोलिए", "दोबारा बोलिए", "दुबारा बताइए", "क्या कहा",
@@ -178,12 +224,21 @@ REPEAT = (
 NEITHER = (
     "हाँ लेकिन", "हाँ लेकिन कल", "हाँ पर कल", "haan par kal", "haan lekin", "haan magar", "नहीं नहीं हाँ", "हाँ नहीं",
     "हाँ या नहीं",
-    "हाँ छह सौ", "हाँ छह सौ भेजो", "हाँ रुको", "रुको", "रुकिए", "अच्छा", "जी", "हम्म", "पता नहीं", "कोई बात नहीं", "क्यों नहीं",
-    "मत रुको", "कैंसिल मत करो", "हाँ?", "सही है?", "भेज दो ना", "दो", "दे दो", "शायद", "हाँ शायद", "हाँ प्रिया को",
+    "हाँ छह सौ", "हाँ छह सौ भेजो", "हाँ रुको", "रुको", "रुकिए", "अच्छा", "हम्म", "पता नहीं", "कोई बात नहीं", "क्यों नहीं",
+    "मत रुको", "कैंसिल मत करो", "हाँ?", "सही है?", "दो", "दे दो", "शायद", "हाँ शायद", "हाँ प्रिया को",
     "हाँ कल भेजना",
     "अगर हो सके तो हाँ",
     "हाँ तो", "बैलेंस बताओ", "हाँ [unk]", "हाँ जी मैं सोच रहा हूँ", "क्या मैं हाँ कहूँ", "हाँ वो वाला", "",
     "माँ", "कहाँ", "यहाँ", "वहाँ", "haan bolun kya", "ha ha", "kar do kya",
+    # To put something right is no agreement.
+    "सही करो", "ठीक करो", "ठीक कर दो", "सही कर दीजिए", "हाँ सही करो", "ठीक हो जाए", "सही हो जाए", "सही भेजो",
+    "ठीक से कर दो", "correct karo", "correct kar do", "ok theek karo", "theek kijiye", "sahi bhejo", "theek abhi karo",
+    "achha karo", "theek karo ji", "sahi payment kar do", "fine karo", "good kar do", "perfect bhej do", "kar do theek",
+    "ji sahi karo", "correct please", "please correct", "abhi theek hai", "अभी ठीक है", "haan abhi sahi hai",
+    # Laughter, and what is more or less than an answer.
+    "हा", "हा हा", "हा हा हा", "haa", "haa haa", "achha ji", "ji abhi", "जी", "जी?", "जी जी", "ji sir",
+    "अरे", "theek hai na", "haan na",
+    "na kar do", "bhejo mat ruko", "roko mat", "रुको मत",
 )  # fmt: skip
 
 
@@ -235,3 +290,30 @@ def test_spellings_of_one_word(word: str, roman: str) -> None:
 )
 def test_names_in_latin_letters(text: str, latin: str) -> None:
     assert transliterate(text) == latin
+
+
+@pytest.mark.parametrize("word", ["इकसट", "सो", "फॉर", "हजर", "हंडरेड", "ट्वैंटि", "निन्यानबे", "फोरटिन"])
+def test_a_number_in_another_spelling_is_suspected(word: str) -> None:
+    assert sounds_like_a_number(word)
+
+
+@pytest.mark.parametrize(
+    "word", ["रवि", "प्रिया", "राहुल", "उसे", "इसे", "उसको", "मात्र", "भैया", "मम्मी", "जल्दी", "पूरे", "बाकी"]
+)
+def test_other_words_are_no_numbers(word: str) -> None:
+    assert not sounds_like_a_number(word)
+
+
+APPROVAL = ("ठीक", "सही", "अच्छा", "theek", "sahi", "achha", "fine", "good", "perfect", "correct")
+ACT = ("करो", "कर दो", "कर दीजिए", "कीजिए", "भेजो", "भेज दो", "हो जाए", "karo", "kar do", "bhej do", "kijiye", "ho jaye")
+
+
+@given(
+    st.sampled_from(("", "हाँ ", "ok ", "yes ", "जी ")),
+    st.sampled_from(APPROVAL),
+    st.sampled_from(("", " अभी", " जी", " please")),
+    st.sampled_from(ACT),
+    st.sampled_from(("", " जी", " please", " हाँ")),
+)
+def test_approval_before_an_act_is_no_yes(first: str, approval: str, between: str, act: str, last: str) -> None:
+    assert hear_consent(f"{first}{approval}{between} {act}{last}") != "yes"

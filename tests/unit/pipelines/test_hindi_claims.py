@@ -215,6 +215,31 @@ CLAIMS = (
     "आपका शेष अब नौ हज़ार पाँच सौ रुपये है।",
     "हमने आपकी ओर से रवि को पाँच सौ रुपये प्रेषित किए।",
     "राशि प्रेषित।",
+    # What is, for what was done.
+    "पेमेंट सक्सेसफुल।", "पेमेंट सक्सेसफुल है।", "आपका बिल पेड है।", "पूरी रकम अदा है।", "आपका बकाया अब ज़ीरो है।",
+    "बिल अब शून्य है।", "सारा बकाया चुकता है।", "अब कोई बकाया नहीं रहा।", "लेनदेन मुकम्मल।", "काम फ़तह।", "राशि डेबिट।",
+    "कार्ड ब्लॉक।", "आपका कार्ड ब्लॉक्ड है।", "कार्ड लॉक्ड है।", "आपका कार्ड अब काम नहीं करेगा।",
+    "पाँच तारीख का रिमाइंडर लगा है।", "रवि अब आपकी सूची में है।", "रवि को ट्रांसफर।", "बिल पेड।",
+    "पाँच सौ रुपये अब रवि के पास।", "पैसे रवि के खाते में सुरक्षित हैं।", "amount ravi ke paas", "ravi ke account mein 500",
+    # What is left.
+    "अब आपके पास नौ हज़ार पाँच सौ रुपये हैं।", "अब खाते में नौ हज़ार पाँच सौ हैं।", "ab aapke khate me 9500 hain",
+    "खाते में अब नौ हज़ार पाँच सौ रुपये रह गए हैं।", "आपके पास सिर्फ़ तीन हज़ार रुपये रह गए हैं।", "बस एक हज़ार रुपये बाकी रह गए।",
+    # Other verbs, and the caller as the doer.
+    "निबटा दिया।", "सब निबट गया।", "लिमिट बढ़ा दी।", "लिमिट बढ़ गई है।", "आपके खाते से पाँच सौ रुपये ले लिए।",
+    "आपने अभी बिल भर दिया।", "आपने अभी-अभी पानी का बिल चुका दिया।", "रवि को मिल गया।", "मिल गए।", "रवि की सैलरी आ गई।",
+    "समझो हो गया।", "समझिए हो गया।", "samjho ho gaya", "क्या बताऊँ भेज दिए।", "कोड मिलते ही भेज दिए।",
+    "भेज दिए पैसे अब चिंता क्या।", "उसी समय हो गया।", "भुगतान सुबह हो गया।",
+    # About to be done.
+    "रवि को रकम मिलने वाली है।", "रवि को बस अभी पैसे मिलने ही वाले हैं।", "paise pahunchne wale hain",
+    "ravi ko milne wale hain", "ravi ko mil jayenge", "पैसे भेज दिए जाएँगे अभी।", "हमारी बात के बाद रवि को पैसे मिल जाएँगे।",
+    "देखते ही देखते पैसे पहुँच जाएँगे।", "मैं भेज देती हूँ।", "ठीक है, भेज देता हूँ।", "मैं कर देती हूँ।", "मैं पैसे भेजती हूँ।",
+    "मैं अभी करती हूँ।", "मैं बिल भर देती हूँ।", "कार्ड ब्लॉक कर देती हूँ।", "मैं रवि को जोड़ देती हूँ।", "अभी रवि को भेज देते हैं।",
+    "bhej deti hun", "main bhej deta hoon", "main kar deti hu", "abhi pay kar deti hun", "bhejne laga hun",
+    "bhejta hun abhi",
+    # As it is typed.
+    "ho gya", "hogya ji", "kaam hogya", "kr diya", "kr diya h", "transfer krdiya", "krdia hai", "kar dia",
+    "payment kr di h", "bhijva diye hain", "bhijwa diye", "ravi ko bhej dya", "ho gyi payment", "paise chle gye",
+    "reminder lga diya", "bill zero hai", "trnsfr ho gya",
 )  # fmt: skip
 
 # May always be said.
@@ -390,6 +415,17 @@ HARMLESS = (
     "Main madad karne ke liye yahan hun.",
     "Bijli ka bill aath sau rupaye ka hai.",
     "आपका अनुरोध समझ गई, एक पल।",
+    # Found, come, passed, broken off: what happens by itself.
+    "मिल गया।", "रवि मिल गया।", "मुझे रवि मिल गया सूची में।", "रवि का नाम मिल गया।", "mujhe aapka bill mil gaya",
+    "बिजली का बिल मिला, आठ सौ रुपये का।", "आपका बिल आ गया है।", "पता चल गया।", "आवाज़ कट गई।", "आवाज़ फिर कट गई।",
+    "aapki awaaz kat gayi", "line kat gayi thi", "आपकी कॉल जुड़ गई है।", "तारीख निकल चुकी है।", "बिल की तारीख आज निकल गई।",
+    "बहुत समय हो गया।", "time ho gaya", "सुबह हो गई।", "आप वापस आ गए।", "आपका सत्र समाप्त हो गया।", "आपने सीमा पार कर ली।",
+    "सबसे ज़्यादा खर्च राशन पर हुआ।", "खर्च कम हुआ है।", "आपने छह किस्तें चुकाई हैं।", "salary aa gayi hai", "क्या सैलरी आ गई?",
+    "आपके पैसे सुरक्षित हैं।", "क्या हुआ।", "kya ho gaya ji", "कार्ड चोरी हो गया क्या।", "code aa gaya kya",
+    # Done only upon a yes or a code, or nothing that needs a row.
+    "हाँ कहें तो मैं भेज देती हूँ।", "आपके हाँ कहते ही भेज देती हूँ।", "aap bol dijiye to main bhej deti hun",
+    "मैं आपका बैलेंस बता देती हूँ।", "मैं चेक कर देती हूँ।", "मैं ट्रांसफर तैयार कर देती हूँ।", "main dekh leti hun",
+    "ब्लॉक होने पर कार्ड काम नहीं करेगा।", "मैं बैंक के लिए काम करती हूँ।", "आपके पास अब दो विकल्प हैं।",
 )  # fmt: skip
 
 
@@ -455,6 +491,7 @@ def truth() -> Truth:
     "text",
     [
         "Ravi को पाँच सौ रुपये भेज दिए गए हैं।", "रवि को पाँच सौ रुपये भेज दिए गए हैं।", "हो गया।", "पैसे भेज दिए गए हैं।",
+        "hogya ji", "paise bhej diye h",
         "रवि कुमार को पाँच सौ रुपये भेज दिए हैं।", "Ravi ko paanch sau rupaye bhej diye gaye hain.",
     ],
 )  # fmt: skip
@@ -470,6 +507,7 @@ def test_what_was_done_may_be_said(truth: Truth, text: str) -> None:
         "रिमाइंडर लगा दिया है।",
         # And what would have them send it again.
         "कुछ नहीं भेजा गया है।", "पैसे नहीं भेजे गए।", "ट्रांसफर रद्द कर दिया है।", "पैसे वापस आ गए हैं।", "भुगतान असफल हो गया।",
+        "आपके पैसे सुरक्षित हैं।",
     ],
 )  # fmt: skip
 def test_what_was_not_done_may_not(truth: Truth, text: str) -> None:
@@ -483,8 +521,10 @@ def test_before_anything_was_done_it_may_be_denied() -> None:
 def test_a_yes_to_whether_it_is_done_is_a_claim() -> None:
     truth = Truth("hi")
     for asked in ("क्या पैसे भेज दिए", "bhej diya kya", "पैसे पहुँच गए?"):
-        assert not truth.allows("जी हाँ।", asked=asked) and not truth.allows("हाँ।", asked=asked)
+        for yes in ("जी हाँ।", "हाँ।", "जी।", "ji", "ji haan", "जी मैडम।", "मिल गया।"):
+            assert not truth.allows(yes, asked=asked)
     assert truth.allows("जी हाँ।", asked="क्या आप हिंदी बोलते हैं")
+    assert truth.allows("जी।", asked="मेरा बैलेंस कितना है") and truth.allows("जी।")
 
 
 def test_the_truth_is_told_in_hindi(truth: Truth) -> None:
