@@ -47,7 +47,7 @@ from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
 from providers.base import Kind, LanguageNotOffered
-from providers.catalog import UnknownProvider
+from providers.catalog import Choice, UnknownProvider
 from providers.failover import Listener, Switch
 
 if TYPE_CHECKING:
@@ -150,13 +150,15 @@ class Call:
             profile = await profiles.load(db, agent.id)
         try:
             agent, brief = agent.in_language(profile.language), profile.brief(agent)
-            choices: dict[Kind, str] = {
-                kind: catalog.choose(parts.settings, kind, brief).name for kind in catalog.KINDS
-            }
+            choices: dict[Kind, Choice] = {kind: catalog.choose(parts.settings, kind, brief) for kind in catalog.KINDS}
+            trouble = " ".join(catalog.resting(parts.settings, choice) for choice in choices.values()).strip()
         except (LanguageNotOffered, UnknownProvider) as refusal:
-            # What is wrong is for operators, who read it in full on the page of the profiles.
-            logger.error("Nobody can call {}: {}", agent.id, refusal.message)
-            raise profiles.OutOfOrder from refusal
+            choices, trouble = {}, refusal.message
+        if trouble:
+            # What is wrong is for operators, who read it on the page of the profiles as well.
+            logger.error("Nobody can call {}: {}", agent.id, trouble)
+            raise profiles.OutOfOrder
+        serving: dict[Kind, str] = {kind: choice.name for kind, choice in choices.items()}
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
             await standing.check(db, owner, now=utc_now())
@@ -174,9 +176,9 @@ class Call:
                 channel="webrtc",
                 node=parts.node,
                 at=utc_now(),
-                stt=choices["stt"],
-                llm=choices["llm"],
-                tts=choices["tts"],
+                stt=serving["stt"],
+                llm=serving["llm"],
+                tts=serving["tts"],
             )
             by = {"otp_id": owner.subject} if owner.role == "otp" else {"user_id": owner.subject}
             await usage.claim_access(db, agent_type=agent.id, call_id=call_id, now=utc_now(), **by)
@@ -187,7 +189,7 @@ class Call:
             owner=owner,
             customer_id=customer_id,
             profile=profile,
-            providers=choices,
+            providers=serving,
             allowance_micros=allowance,
         )
 

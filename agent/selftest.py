@@ -123,7 +123,7 @@ class _Listener(BaseObserver, Generic[F]):
     """Collects what one service pushes."""
 
     def __init__(self, service: FrameProcessor, wanted: type[F], last: type[Frame]) -> None:
-        super().__init__(observe_every_push=False)
+        super().__init__(observe_every_push=True)  # a chain hands on what the service in it has pushed
         self._service = service
         self._wanted = wanted
         self._last = last

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent import profiles
 from agent.profiles import MAX_PROVIDER, MAX_VOICE
@@ -26,7 +26,9 @@ router = APIRouter(prefix="/agent-profiles", tags=["agents"], dependencies=[Depe
 class ProfileIn(BaseModel):
     """What shall count; what is left out goes back to what it is by itself."""
 
-    language: str = Field("en", max_length=35, description="BCP 47, such as en, hi or en-IN")
+    model_config = ConfigDict(extra="forbid")  # a name that is mistyped would put the rest back to what it was
+
+    language: str = Field(max_length=35, description="BCP 47, such as en, hi or en-IN")
     voice: str = Field("", max_length=MAX_VOICE, description="The vendor's id of a voice; empty: the vendor's choice")
     stt_provider: str | None = Field(
         None, max_length=MAX_PROVIDER, description="Who hears, written like STT_PROVIDER; null: as the server is set"

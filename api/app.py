@@ -121,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         speaking.cancel()
         await ticker.close()
         await shared.switchboard.close()
+        vendors.breakers.close()  # they would go on asking
         await upkeep.close()
         await tasks.drain(timeout_s=STOP_TIMEOUT_S)
         await post.close()

@@ -65,7 +65,8 @@ def serve(settings: Settings, agent: AgentType, profile: Profile | None) -> Serv
         choices: dict[Kind, Choice] = {kind: vendors.choose(settings, kind, brief) for kind in vendors.KINDS}
     except AppError as refusal:
         return Served(agent, profile, trouble=refusal.message)
-    return Served(agent, profile, brief, choices)
+    trouble = " ".join(filter(None, (vendors.resting(settings, choice) for choice in choices.values())))
+    return Served(agent, profile, brief, choices, trouble)
 
 
 def briefs(served: list[Served]) -> list[Brief]:

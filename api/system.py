@@ -128,7 +128,9 @@ async def look(app: Shared) -> None:
     for kind in vendors.KINDS:
         choice = vendors.choose(app.settings, kind)
         ready = vendors.readiness(app.settings, choice.name, kind)
-        parts.note(kind, ok=ready.ok, at=now, detail=choice.told if ready.ok else f"{choice.name}: {ready.why}")
+        at_rest = [name for name in choice.chain if vendors.breaker(app.settings, name, kind).open]
+        told = f"{choice.told}; left alone for now: {', '.join(at_rest)}" if at_rest else choice.told
+        parts.note(kind, ok=ready.ok, at=now, detail=told if ready.ok else f"{choice.name}: {ready.why}")
     served = await serving.look(app.db, app.settings)
     for each in served:
         parts.note(f"agent {each.agent.id}", ok=not each.trouble, at=now, detail=each.trouble or each.told)

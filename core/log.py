@@ -27,7 +27,7 @@ _SECRETS = (
 )
 
 # The media libraries repeat transcripts, messages and SDP in their lines below WARNING; alembic only chats.
-_TALKATIVE = ("pipecat", "aiortc", "aioice", "alembic")
+_TALKATIVE = ("pipecat", "aiortc", "aioice", "alembic", "httpx")
 
 
 def setup(level: str = "INFO", *, as_json: bool = False) -> None:

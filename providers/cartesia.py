@@ -16,6 +16,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 from core.settings import Settings
 from providers import speakable
 from providers.base import Brief, Kind, LanguageNotOffered, Prices, Readiness, Tariff, VoiceNotOffered
+from providers.chat_completions import readiness
 from providers.websocket_voice import WebsocketVoice
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class Voice:
 
 def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the contract of a vendor file
     """Whether there is a key."""
-    if not settings.cartesia_api_key.get_secret_value():
-        return Readiness(False, "CARTESIA_API_KEY is not set")
-    return Readiness(True, f"CARTESIA_API_KEY is set; {settings.cartesia_model}")
+    return readiness("CARTESIA_API_KEY", settings.cartesia_api_key, settings.cartesia_model)
 
 
 def tts(settings: Settings, brief: Brief) -> TTSService:

@@ -167,7 +167,7 @@ def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice
     settings = _as_named(settings, kind, brief)
     wanted = _wanted(settings, kind)
     if not named:
-        _check_offered(settings, kind, wanted)
+        _check_offered(kind, wanted, where=f"{kind.upper()}_PROVIDER={getattr(settings, f'{kind}_provider')}: ")
     mute: dict[str, str] = {}  # who could serve, but not in this language, and why
     if wanted:
         states = {name: _readiness_of_any(settings, name, kind) for name in wanted}
@@ -185,7 +185,7 @@ def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice
     if not able and mute:
         raise LanguageNotOffered(
             f"Nobody who is set up here can {_WORK[kind]} {language}: {'; '.join(mute.values())}. "
-            "Give the server the key of a vendor who can, or choose another language"
+            "Choose a vendor who can, give the server its key if it lacks that, or choose another language"
         )
     if not able:
         able, why = wanted, f"{why}; {passed_over[0]}" if passed_over else why
@@ -202,7 +202,7 @@ def confirm(settings: Settings, kind: Kind, brief: Brief) -> Choice:
     """
     named = _as_named(settings, kind, brief)
     wanted = _wanted(named, kind) if kind in brief.providers else []
-    _check_offered(named, kind, wanted)
+    _check_offered(kind, wanted)
     for name in wanted:
         state = readiness(named, name, kind)
         if not state.ok:
@@ -266,12 +266,11 @@ def _wanted(settings: Settings, kind: Kind) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in listed if name.strip()))
 
 
-def _check_offered(settings: Settings, kind: Kind, wanted: Sequence[str]) -> None:
+def _check_offered(kind: Kind, wanted: Sequence[str], *, where: str = "") -> None:
     """Raises: UnknownProvider if there is no file for one of the vendors, or it does not do `kind`."""
     for name in wanted:
         if not _offers(name, kind):
-            value = getattr(settings, f"{kind}_provider")
-            raise UnknownProvider(f"{kind.upper()}_PROVIDER={value}: {name} has no {kind}")
+            raise UnknownProvider(f"{where}{name} has no {kind}")
 
 
 def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -> tuple[list[str], str]:
@@ -281,12 +280,19 @@ def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -
         if name == _LAST or name in _added or (able and name in _LOCAL) or not _offers(name, kind):
             continue
         state = readiness(settings, name, kind)
-        if state.ok and _serves(settings, name, kind, language, mute):
+        if not state.ok and _has_key(settings, name):
+            mute[name] = state.why
+        elif state.ok and _serves(settings, name, kind, language, mute):
             able.append(name)
             why = why or state.why
             if name in _LOCAL:
                 break
     return able, why
+
+
+def _has_key(settings: Settings, name: str) -> bool:
+    key = getattr(settings, f"{name}_api_key", None)
+    return key is not None and bool(key.get_secret_value().strip())
 
 
 def _readiness_of_any(settings: Settings, name: str, kind: Kind) -> Readiness:
@@ -345,7 +351,17 @@ def breaker(settings: Settings, name: str, kind: Kind) -> Breaker:
     """What is known of a vendor in this process."""
     check = getattr(load(name), "check", None)
     ask = None if check is None else partial(check, settings)
-    return breakers.of(name, kind, ask, first_rest_s=settings.vendor_rest_s)
+    key = f"{name}_api_key"
+    named = key.upper() if key in Settings.model_fields else ""
+    return breakers.of(name, kind, ask, first_rest_s=settings.vendor_rest_s, key=named)
+
+
+def resting(settings: Settings, choice: Choice) -> str:
+    """Why nobody of a choice serves just now; empty if somebody does, or may."""
+    asked = [breaker(settings, name, choice.kind) for name in choice.chain]
+    if not all(each.open and each.check is not None for each in asked):
+        return ""
+    return f"Nobody can {_WORK[choice.kind]} it now: {', '.join(f'{each.vendor} {each.words}' for each in asked)}"
 
 
 def vendors(settings: Settings, briefs: Sequence[Brief] = ()) -> list[Breaker]:

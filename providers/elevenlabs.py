@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from core.settings import Settings
 from providers import speakable
 from providers.base import Brief, Kind, LanguageNotOffered, Prices, Readiness, Tariff
+from providers.chat_completions import readiness
 from providers.websocket_voice import WebsocketVoice
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ _CODES = (
 
 def ready(settings: Settings, kind: Kind) -> Readiness:  # noqa: ARG001 - the contract of a vendor file
     """Whether there is a key."""
-    if not settings.elevenlabs_api_key.get_secret_value():
-        return Readiness(False, "ELEVENLABS_API_KEY is not set")
-    return Readiness(True, f"ELEVENLABS_API_KEY is set; {settings.elevenlabs_model}")
+    return readiness("ELEVENLABS_API_KEY", settings.elevenlabs_api_key, settings.elevenlabs_model)
 
 
 def tts(settings: Settings, brief: Brief) -> TTSService:

@@ -52,6 +52,7 @@ class Breaker:
         check: Asks the vendor whether it serves; None where it cannot be asked, then time alone closes the breaker.
         first_rest_s: How long it is left alone at first; each further rest is twice as long, up to thirty
             times the first one.
+        key: The setting that holds its key; empty where it needs none.
         open: Whether the vendor is left alone.
         failures: In a row.
         trouble: What was last wrong; kept for the record after it has passed.
@@ -62,6 +63,7 @@ class Breaker:
     kind: Kind
     check: Check | None = None
     first_rest_s: float = FIRST_REST_S
+    key: str = ""
     open: bool = False
     failures: int = 0
     trouble: ErrorCategory | None = None
@@ -71,8 +73,9 @@ class Breaker:
 
     @property
     def words(self) -> str:
-        """What was last wrong, for operators."""
-        return "" if self.trouble is None else WORDS.get(self.trouble, "failed")
+        """What was last wrong, for operators, with the name of the setting that may mend it."""
+        words = "" if self.trouble is None else WORDS.get(self.trouble, "failed")
+        return words.replace("the key", self.key or "the key")
 
     def failed(self, category: ErrorCategory) -> None:
         """Note that the vendor did not serve."""
@@ -86,7 +89,12 @@ class Breaker:
         self.trouble = category
         if not self.open:
             self.open, self.since = True, utc_now()
-            logger.error("{} ({}) is given a rest: it {}", self.vendor, self.kind, self.words)
+            logger.error(
+                "{} ({}) is given a rest: it {}. Calls go on with whoever stands behind it",
+                self.vendor,
+                self.kind,
+                self.words,
+            )
             self._resting = spawn(self._ask_until_it_serves(), owner=f"breaker {self.vendor} {self.kind}")
 
     def served(self) -> None:
@@ -150,9 +158,17 @@ class Breakers:
     def __init__(self) -> None:
         self._all: dict[tuple[str, Kind], Breaker] = {}
 
-    def of(self, vendor: str, kind: Kind, check: Check | None = None, *, first_rest_s: float = FIRST_REST_S) -> Breaker:
+    def of(
+        self,
+        vendor: str,
+        kind: Kind,
+        check: Check | None = None,
+        *,
+        first_rest_s: float = FIRST_REST_S,
+        key: str = "",
+    ) -> Breaker:
         """A vendor's breaker, made when it is first asked for."""
-        return self._all.setdefault((vendor, kind), Breaker(vendor, kind, check, first_rest_s))
+        return self._all.setdefault((vendor, kind), Breaker(vendor, kind, check, first_rest_s, key))
 
     def all(self) -> list[Breaker]:
         """Every breaker there is."""

@@ -85,7 +85,7 @@ async def test_a_vendor_that_fails_in_a_call_is_seen_by_operators_alone(
     await check(desk)
 
     await go(desk, "System")
-    rests = desk.get_by_role("row").filter(has_text="anthropic").filter(has_text="left alone for now")
+    rests = desk.get_by_role("row").filter(has_text="anthropic").filter(has_text="left alone for now: it")
     await expect(rests).to_contain_text("it has a failure of its own")
     await check(desk)
     assert office.faults == []

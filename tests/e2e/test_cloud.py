@@ -11,8 +11,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from agent import selftest
 from bench.caller import Caller
 from bench.process import free_port
+from core.settings import Settings
+from pipelines.catalog import load
+from providers.base import Brief
 from tests.doubles.cloud import KEYS, Cloud
 from tests.doubles.hearing import says
 from tests.doubles.openai_audio import OpenAIAudio
@@ -102,6 +106,19 @@ async def test_with_three_keys_the_three_vendors_serve_and_are_on_record(
     [cost] = served.rows("SELECT sum(cost_micros) FROM call_usage WHERE call_id = ?", caller.session_id)
     assert cost[0] > 0
     assert not served.rows("SELECT 1 FROM call_events WHERE kind = 'vendor' AND call_id = ?", caller.session_id)
+
+
+async def test_the_self_test_has_every_vendor_do_its_work(cloud: Cloud) -> None:
+    cloud.behave()
+    settings = Settings(_env_file=None, **{name.lower(): value for name, value in cloud.settings.items()})  # pyright: ignore[reportCallIssue, reportArgumentType]
+    bank = load("banking")
+    brief = Brief("banking", bank.instructions, bank.phrases)
+    steps = await selftest.loop(settings, brief)
+    assert [(step.kind, step.provider, step.ok) for step in steps] == [
+        ("tts", "cartesia", True),
+        ("stt", "deepgram", True),
+        ("llm", "anthropic", True),
+    ], steps
 
 
 # One of each kind of fault; `python -m bench failover` has them all, many times over.

@@ -93,7 +93,7 @@ async def test_a_hindi_profile_reaches_every_vendor_in_its_own_words(cloud: Clou
 async def test_a_profile_that_names_the_offline_engines_sends_nothing_to_the_cloud(
     cloud: Cloud, served: Server, dial: Dial
 ) -> None:
-    saved = await choose(served, stt_provider="offline", llm_provider="offline", tts_provider="offline")
+    saved = await choose(served, language="en", stt_provider="offline", llm_provider="offline", tts_provider="offline")
     assert saved.status_code == 200, saved.text
     before = (len(cloud.ears.connections), len(cloud.head.requests), len(cloud.mouth.handshakes))
     caller = await dial(served)
@@ -121,7 +121,7 @@ async def test_hindi_is_refused_where_only_the_offline_engines_are(server: Serve
     told = refused.json()
     assert (refused.status_code, told["error_code"]) == (422, "language_not_offered")
     assert told["detail"].startswith("Speech to text: Nobody who is set up here can hear hi: The offline recogniser")
-    assert "Give the server the key of a vendor who can, or choose another language" in told["detail"]
+    assert "Choose a vendor who can, give the server its key if it lacks that, or choose another" in told["detail"]
 
 
 async def test_profiles_are_for_administrators(served: Server, dial: Dial) -> None:

@@ -165,6 +165,7 @@ async def test_a_saved_profile_counts_at_once(http: httpx.AsyncClient) -> None:
         ({"voice": "no voice"}, "invalid_voice", "not a voice's id"),
         ({"voice": "katie"}, "voice_not_offered", "Text to speech: Acme has no voice katie"),
         ({"voice": "v" * 101}, "validation", "at most 100 characters"),
+        ({"sst_provider": "acme"}, "validation", "sst_provider"),
     ],
 )
 async def test_what_cannot_be_served_is_refused_in_words_and_not_saved(

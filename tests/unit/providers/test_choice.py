@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from pipecat.utils.errors import ErrorCategory
 
 from core.settings import Settings
 from providers import catalog
@@ -66,7 +67,7 @@ def test_those_left_out_are_told_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("settings", "kind", "providers", "reason"),
     [
-        (OFFLINE, "stt", {}, "can hear hi: The offline recogniser does not hear hi, only English. Give the server"),
+        (OFFLINE, "stt", {}, "can hear hi: The offline recogniser does not hear hi, only English. Choose a vendor"),
         (OFFLINE, "llm", {}, "can answer in hi: The offline language rules do not understand hi"),
         (CLOUD, "stt", {"stt": "offline"}, "The offline recogniser does not hear hi"),
         # A vendor without its key is no reason to be sent to the one that remains, in the wrong language.
@@ -108,6 +109,26 @@ def test_a_vendor_alone_is_a_chain_too(kind: Kind, chain: type) -> None:
     assert len(catalog.choose(CLOUD, kind, brief("hi", **{kind: ALONE[kind]})).chain) == 1
     assert isinstance(catalog.make(CLOUD, kind, brief("hi", **{kind: ALONE[kind]})), chain)
     assert not isinstance(catalog.make(OFFLINE, kind, brief()), chain)
+
+
+def test_a_key_that_cannot_be_one_is_told() -> None:
+    choice = catalog.choose(settings_with(deepgram_api_key="…", cartesia_api_key="a b"), "stt")
+    assert choice.chain == ("offline",)
+    assert choice.passed_over == ("deepgram: DEEPGRAM_API_KEY holds characters that no key has",)
+    assert catalog.choose(settings_with(cartesia_api_key="a b"), "tts").passed_over
+
+
+async def test_where_all_who_could_are_at_rest_nobody_serves() -> None:
+    alone = catalog.choose(CLOUD, "llm", brief("hi", llm="anthropic"))
+    backed = catalog.choose(CLOUD, "llm", brief(llm="anthropic"))
+    try:
+        assert not catalog.resting(CLOUD, alone)
+        catalog.breaker(CLOUD, "anthropic", "llm").rest(ErrorCategory.AUTHENTICATION)
+        why = "Nobody can answer in it now: anthropic does not accept ANTHROPIC_API_KEY"
+        assert catalog.resting(CLOUD, alone) == why
+        assert not catalog.resting(CLOUD, backed), "the offline engine stands behind it"
+    finally:
+        catalog.breakers.close()
 
 
 def test_one_that_is_never_chosen_by_itself_may_be_named() -> None:

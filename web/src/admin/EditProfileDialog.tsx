@@ -110,7 +110,11 @@ function EditProfileForm({ profile, providers, close, changed }: EditProfileProp
           value={voice}
           onChange={(event) => setVoice(event.currentTarget.value)}
         />
-        {saving.error && <Notice trouble>{refusalInWords(saving.error)}</Notice>}
+        {saving.error && (
+          <div ref={(refusal) => refusal?.scrollIntoView({ block: "nearest" })}>
+            <Notice trouble>{refusalInWords(saving.error)}</Notice>
+          </div>
+        )}
         <Group gap="sm" className="actions">
           <Button type="submit" loading={saving.isPending}>
             Save

@@ -151,7 +151,7 @@ function PartRow({ part }: { part: Part }) {
         <When at={since} />
       </Table.Td>
       <Table.Td visibleFrom="md">
-        {last_error ?? "None"}
+        {last_error === detail ? "As it is now" : (last_error ?? "None")}
         {last_error_at && (
           <Text component="span" display="block" fz="sm" c="dimmed">
             <When at={last_error_at} />

@@ -62,7 +62,7 @@ const LINES: Record<string, string> = { webrtc: "Browser (WebRTC)", socket: "Web
 /** What carried the sound. */
 export const lineInWords = (channel: string) => LINES[channel] ?? heading(channel);
 
-const KINDS: Record<string, string> = { stt: "Speech to text", llm: "Language model", tts: "Voice" };
+const KINDS: Record<string, string> = { stt: "Speech to text", llm: "Language model", tts: "Text to speech" };
 
 export const kindInWords = (kind: string) => KINDS[kind] ?? heading(kind);
 

@@ -3371,7 +3371,6 @@ export interface components {
             /**
              * Language
              * @description BCP 47, such as en, hi or en-IN
-             * @default en
              */
             language: string;
             /**
@@ -3406,7 +3405,6 @@ export interface components {
             /**
              * Language
              * @description BCP 47, such as en, hi or en-IN
-             * @default en
              */
             language: string;
             /**

@@ -95,8 +95,8 @@ test("a vendor that took over is told, apart from the tools", async () => {
     .getAllByRole("row")
     .map(({ textContent }) => textContent);
   expect(rows.slice(1)).toEqual([
-    expect.stringMatching(/Voicecartesia → offlineCredit used up$/),
-    expect.stringMatching(/Voiceoffline → cartesiaCame back$/),
+    expect.stringMatching(/Text to speechcartesia → offlineCredit used up$/),
+    expect.stringMatching(/Text to speechoffline → cartesiaCame back$/),
   ]);
   expect(screen.queryByRole("table", { name: "Tools" })).toBeNull();
 });
