@@ -151,13 +151,12 @@ class Call:
         try:
             agent, brief = agent.in_language(profile.language), profile.brief(agent)
             choices: dict[Kind, Choice] = {kind: catalog.choose(parts.settings, kind, brief) for kind in catalog.KINDS}
-            trouble = " ".join(catalog.resting(parts.settings, choice) for choice in choices.values()).strip()
         except (LanguageNotOffered, UnknownProvider) as refusal:
-            choices, trouble = {}, refusal.message
+            raise _out_of_order(agent, refusal.message) from refusal
+        trouble = " ".join(filter(None, (catalog.resting(parts.settings, choice) for choice in choices.values())))
         if trouble:
-            # What is wrong is for operators, who read it on the page of the profiles as well.
-            logger.error("Nobody can call {}: {}", agent.id, trouble)
-            raise profiles.OutOfOrder
+            raise _out_of_order(agent, trouble)
+        await catalog.warm(parts.settings, [brief], again=False)  # a profile may name who has never served here
         serving: dict[Kind, str] = {kind: choice.name for kind, choice in choices.items()}
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
@@ -540,3 +539,9 @@ class Call:
             return
         # The start-up sweep closes it.
         logger.error("Gave up closing the row of call {}: the database stays away", self.id)
+
+
+def _out_of_order(agent: AgentType, why: str) -> profiles.OutOfOrder:
+    # Callers need not know; operators read it on the page of the profiles as well.
+    logger.error("Nobody can call {}: {}", agent.id, why)
+    return profiles.OutOfOrder()

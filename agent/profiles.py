@@ -95,7 +95,7 @@ class Profile:
 
 
 class OutOfOrder(Conflict):
-    """Nobody can call an agent type until an operator has changed its profile, or what the server is set up with."""
+    """Nobody can call an agent type until vendors serve again, or an operator has changed its profile."""
 
     code = "out_of_order"
 

@@ -17,6 +17,7 @@ from loguru import logger
 from agent import webrtc
 from agent.call import Call, Parts
 from agent.loop import LoopMonitor
+from agent.profiles import OutOfOrder
 from agent.sdp import MAX_CANDIDATES, CandidateBudget
 from agent.webrtc import Candidate
 from calls.budgets import DayOverBudget
@@ -156,9 +157,13 @@ class Switchboard:
         try:
             self._check_room(owner)
         except (ServerBusy, TooManyCalls) as refusal:
-            self.refusals.count(agent_type, refusal.code)
-            metrics.calls_refused.labels(agent_type, refusal.code).inc()
+            self.turned_away(agent_type, refusal.code)
             raise
+
+    def turned_away(self, agent_type: str, code: str) -> None:
+        """Count a caller who has got no call."""
+        self.refusals.count(agent_type, code)
+        metrics.calls_refused.labels(agent_type, code).inc()
 
     def _check_room(self, owner: Claims) -> None:
         if self.draining:
@@ -226,8 +231,8 @@ class Switchboard:
         # If this fails nothing has been used up, and the session stays good for another try.
         try:
             call = await Call.register(self._parts, call_id=session.id, agent=agent, owner=session.owner)
-        except DayOverBudget as refusal:
-            self.refusals.count(agent.id, refusal.code)
+        except (DayOverBudget, OutOfOrder) as refusal:
+            self.turned_away(agent.id, refusal.code)
             raise
         try:
             await call.prepare(offer_sdp)

@@ -28,7 +28,7 @@ class AgentOut(BaseModel):
     try_saying: list[str]
     language: str = Field(description="BCP 47 tag of what it speaks and of the texts here")
     available: bool = Field(description="Whether a call can be started now")
-    out_of_order: bool = Field(description="Nobody can call it until an operator has changed its profile")
+    out_of_order: bool = Field(description="Nobody serves its calls, until vendors do again or its profile is changed")
     providers: dict[str, str] = Field(description="Which vendor serves stt, llm and tts")
 
 
@@ -76,13 +76,15 @@ async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     agent = agent_types.load(body.agent_type)
     by = {"otp_id": caller.subject} if caller.role == "otp" else {"user_id": caller.subject}
     try:
+        async with app.db.reading() as db:
+            profile = await profiles.load(db, agent.id)
+        if serving.serve(app.settings, agent, profile).trouble:
+            raise profiles.OutOfOrder
         async with app.db.transaction() as db:
-            if serving.serve(app.settings, agent, await profiles.load(db, agent.id)).trouble:
-                raise profiles.OutOfOrder
             await budgets.allowance(db, app.settings, otp_id=by.get("otp_id"), now=utc_now())
             granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
-    except DayOverBudget as refusal:
-        app.switchboard.refusals.count(agent.id, refusal.code)
+    except (DayOverBudget, profiles.OutOfOrder) as refusal:
+        app.switchboard.turned_away(agent.id, refusal.code)
         raise
     return AccessOut(agent_type=agent.id, access_id=granted.id, remaining_uses=granted.remaining_uses)
 

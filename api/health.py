@@ -28,7 +28,7 @@ class HealthOut(BaseModel):
     service: str = "parley"
     checks: dict[str, str]
     vendors: dict[str, str] = Field(description="Each vendor that can be asked, by kind and name: `ok`, or its trouble")
-    agents: dict[str, str] = Field(description="Each agent type: `ok`, or why its profile lets nobody call it")
+    agents: dict[str, str] = Field(description="Each agent type: `ok`, or why nobody can call it now")
     calls: int
     seats: int
 

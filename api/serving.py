@@ -70,7 +70,7 @@ def serve(settings: Settings, agent: AgentType, profile: Profile | None) -> Serv
 
 
 def briefs(served: list[Served]) -> list[Brief]:
-    """What the services of every agent type that takes calls are told."""
+    """What the services of every agent type are told, but of those that nobody could serve."""
     return [each.brief for each in served if each.brief is not None]
 
 

@@ -114,6 +114,9 @@ async def system(app: App) -> SystemOut:
     )
 
 
+_VENDORS = tuple(f"{kind} " for kind in vendors.KINDS)
+
+
 async def look(app: Shared) -> None:
     """See how the parts are that do not report by themselves, and note it."""
     now, parts = utc_now(), app.parts
@@ -134,9 +137,15 @@ async def look(app: Shared) -> None:
     served = await serving.look(app.db, app.settings)
     for each in served:
         parts.note(f"agent {each.agent.id}", ok=not each.trouble, at=now, detail=each.trouble or each.told)
-    for vendor in vendors.vendors(app.settings, serving.briefs(served)):
+    known = {
+        f"{vendor.kind} {vendor.vendor}": vendor for vendor in vendors.vendors(app.settings, serving.briefs(served))
+    }
+    for name, vendor in known.items():
         told = f"left alone for now: it {vendor.words}" if vendor.open else "serves"
-        parts.note(f"{vendor.kind} {vendor.vendor}", ok=not vendor.open, at=now, detail=told)
+        parts.note(name, ok=not vendor.open, at=now, detail=told)
+    for part in parts.all():
+        if part.name.startswith(_VENDORS) and part.name not in known:
+            parts.forget(part.name)
 
 
 def configuration(settings: Settings) -> list[SettingOut]:

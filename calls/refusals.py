@@ -17,7 +17,7 @@ class Refusal(Base):
     """Calls to one agent type that one process refused for one reason within a few seconds.
 
     Attributes:
-        reason: The error's code: `server_busy`, `too_many_calls`, `day_over_budget`.
+        reason: The error's code: `server_busy`, `too_many_calls`, `day_over_budget`, `out_of_order`.
         count: How many; a storm of callers makes no more rows than a trickle does.
     """
 

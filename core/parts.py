@@ -40,6 +40,10 @@ class Parts:
         known = replace(known, ok=ok, detail=detail, since=known.since if known.ok == ok else at)
         self._parts[name] = known if ok else replace(known, last_error=detail, last_error_at=at)
 
+    def forget(self, name: str) -> None:
+        """A part is none any more."""
+        self._parts.pop(name, None)
+
     def all(self) -> list[Part]:
         """Every part, in the order in which they were first noted."""
         return list(self._parts.values())

@@ -19,7 +19,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 import providers
 from core.errors import AppError
 from core.settings import Settings
-from providers.base import Brief, Kind, LanguageNotOffered, Readiness, VoiceNotOffered
+from providers.base import KIND_NAMES, Brief, Kind, LanguageNotOffered, Readiness, VoiceNotOffered
 from providers.failover import Breaker, Breakers, FailoverLLM, FailoverSTT, FailoverTTS, Link, Listener
 from providers.failover.breaker import CHECK_TIMEOUT_S
 from providers.prompts import Prompts
@@ -55,6 +55,11 @@ _added: dict[str, ModuleType] = {}
 
 _used: dict[ModuleType, None] = {}
 """What may hold models of this process."""
+
+_warm: dict[ModuleType, None] = {}
+"""What has been warmed, or tried."""
+
+_warming = asyncio.Lock()
 
 breakers = Breakers()
 """Which vendors are trusted just now, by all calls of this process."""
@@ -175,8 +180,8 @@ def choose(settings: Settings, kind: Kind, brief: Brief | None = None) -> Choice
         why = "set by the agent's profile" if named else f"set by {kind.upper()}_PROVIDER"
         passed_over = tuple(f"{name}: {mute.get(name) or states[name].why}" for name in wanted if name not in able)
     else:
-        able, why = _best(settings, kind, language, mute)
-        passed_over = tuple(f"{name}: {refusal}" for name, refusal in mute.items())
+        able, why, unready = _best(settings, kind, language, mute)
+        passed_over = tuple(f"{name}: {refusal}" for name, refusal in (unready | mute).items())
     last = readiness(settings, _LAST, kind)
     if _LAST not in able and (
         _serves(settings, _LAST, kind, language, mute) if last.ok else not (able or wanted or mute)
@@ -273,21 +278,22 @@ def _check_offered(kind: Kind, wanted: Sequence[str], *, where: str = "") -> Non
             raise UnknownProvider(f"{where}{name} has no {kind}")
 
 
-def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -> tuple[list[str], str]:
-    """Everybody who has a key, else the first that runs here, of those who serve a language; and why."""
+def _best(settings: Settings, kind: Kind, language: str, mute: dict[str, str]) -> tuple[list[str], str, dict[str, str]]:
+    """Everybody who has a key, else the first that runs here, of those who serve a language; why; whose key is none."""
     able, why = [], ""
+    unready: dict[str, str] = {}
     for name in names():
         if name == _LAST or name in _added or (able and name in _LOCAL) or not _offers(name, kind):
             continue
         state = readiness(settings, name, kind)
         if not state.ok and _has_key(settings, name):
-            mute[name] = state.why
+            unready[name] = state.why
         elif state.ok and _serves(settings, name, kind, language, mute):
             able.append(name)
             why = why or state.why
             if name in _LOCAL:
                 break
-    return able, why
+    return able, why, unready
 
 
 def _has_key(settings: Settings, name: str) -> bool:
@@ -361,7 +367,8 @@ def resting(settings: Settings, choice: Choice) -> str:
     asked = [breaker(settings, name, choice.kind) for name in choice.chain]
     if not all(each.open and each.check is not None for each in asked):
         return ""
-    return f"Nobody can {_WORK[choice.kind]} it now: {', '.join(f'{each.vendor} {each.words}' for each in asked)}"
+    why = ", ".join(f"{each.vendor} {each.words}" for each in asked)
+    return f"{KIND_NAMES[choice.kind]}: nobody serves just now: {why}"
 
 
 def vendors(settings: Settings, briefs: Sequence[Brief] = ()) -> list[Breaker]:
@@ -393,8 +400,12 @@ async def check(settings: Settings, briefs: Sequence[Brief] = ()) -> list[Breake
     return [found for found in asked if found.open]
 
 
-async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
-    """Load the models of those who serve the briefs before the first call."""
+async def warm(settings: Settings, briefs: Sequence[Brief], *, again: bool = True) -> None:
+    """Load the models of those who serve the briefs before a call; one that cannot be is passed over in the call.
+
+    Args:
+        again: Also of those that have served here before, for what a brief may have brought with it.
+    """
     concerned: dict[ModuleType, list[Brief]] = {}
     for kind in KINDS:
         for brief, choice in _choices(settings, kind, briefs):
@@ -403,9 +414,13 @@ async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
                 assert part is not None
                 concerned.setdefault(part, []).append(_brief_for(name, brief))
     for part, those in concerned.items():
-        if hasattr(part, "warm"):
-            _used[part] = None
-            await part.warm(settings, those)
+        if hasattr(part, "warm") and (again or part not in _warm):
+            async with _warming:
+                _used[part] = _warm[part] = None
+                try:
+                    await part.warm(settings, those)
+                except Exception as error:  # noqa: BLE001 - an engine may raise anything; others serve without it
+                    logger.error("{} cannot be loaded: {}", part.__name__, type(error).__name__)
 
 
 async def prepare_prompts(settings: Settings, briefs: Sequence[Brief]) -> None:
@@ -423,6 +438,7 @@ async def close() -> None:
     """Give back what `warm` and calls took."""
     breakers.close()
     prompts.clear()
+    _warm.clear()
     while _used:
         part, _ = _used.popitem()
         if hasattr(part, "close"):

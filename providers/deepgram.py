@@ -101,7 +101,10 @@ def stt(settings: Settings, brief: Brief) -> STTService:
 def check_language(settings: Settings, tag: str) -> None:
     """Raises: LanguageNotOffered."""
     model = settings.deepgram_model
-    _flux_model(model, tag) if _is_flux(settings) else _nova_language(model, tag)
+    if _is_flux(settings):
+        _flux_model(model, tag)
+    else:
+        _nova_language(model, tag)
 
 
 async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file

@@ -24,6 +24,9 @@ RATE = 24_000
 KEPT_DAYS = 30
 """Sound that nobody has asked for so long was made of words or by a voice that is no longer used."""
 
+MAX_KEPT = 300
+"""Sentences in memory, the newest: about a dozen for each voice, of some 150 kB each."""
+
 MAX_TRIES = 3
 """Sentences in a row that a vendor may fail to make before it is left in peace until the next start."""
 
@@ -69,6 +72,8 @@ class Prompts:
                     failed = 0
                     await asyncio.to_thread(_write, file, sound)
                 self._sounds[key] = sound
+                while len(self._sounds) > MAX_KEPT:
+                    del self._sounds[next(iter(self._sounds))]
         await asyncio.to_thread(_tidy, folder)
 
     def clear(self) -> None:

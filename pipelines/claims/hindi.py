@@ -32,7 +32,7 @@ _PAST = (
 _SURE_STEM = (
     r"(?:bhej|bhijva|transfer|send|sent|pe|pay|paid|bhugtan|bhugatan|payment|jama|bhar|chuka|nipa?ta|nipat|"
     r"niba?ta|nibat|badha|pahuncha?|pahucha?|"
-    r"ravana|kar|ho|karva|kara|jud|jod|block|blok|band|lag|laga|set|set|ad|cancel|radd?|post|proces|procesd|"
+    r"ravana|kar|ho|karva|kara|jud|jod|block|blok|band|lag|laga|set|ad|cancel|radd?|post|proces|procesd|"
     r"process|ja|"
     r"chal|mil|kat|nikal|utar|a|nikl|done|complete|complit|safal|debit|credit|kredit|ban|bana|hat|hata|badal|darj|de|"
     r"chale|hasil|sampan|pura|puri|pure|ruk|rok|vapas|refund|update|add|khul|band|save|sev|rakh|dal)"
@@ -55,7 +55,7 @@ _DEEDS = tuple(
 # What the speaker is about to do: "bhej deti hun", "paise bhejti hun", "kar deta hun".
 _ACT = (
     r"(?:bhej|bhijva|transfer|send|pe|pay|payment|bhugtan|bhugatan|jama|bhar|chuka|niba?ta|nipa?ta|ada|blok|block|band|"
-    r"lok|lock|friz|freeze|set|ad|jod|laga|badha|refund|darj|recharge|richarj|debit|credit|proces)"
+    r"lok|lock|friz|frize|set|ad|jod|laga|badha|refund|darj|recharge|richarj|debit|credit|proces)"
 )
 _PROMISES = tuple(
     re.compile(pattern)
@@ -98,7 +98,7 @@ _STATES = tuple(
         r"sucesful|sucesfuly|sakses[a-z]*|mukamal|done|dan|sent|paid|ped|(?:blok|lok)d|(?:block|lock)ed|"
         r"transfered|credited|debited|procesed|"
         r"executed|clear|kliyar)\b",
-        r"\b(?:pura|puri|pure|khatm|khatam|final|pakka|tay|set|on|active|block|blok|band|lok|lock|freeze|friz|add|ad|"
+        r"\b(?:pura|puri|pure|khatm|khatam|final|pakka|tay|set|on|active|block|blok|band|lok|lock|friz|frize|add|ad|"
         r"darj|shuru|tamam|posted|chuka?ta) (?:hai|hain|samajhie|samjhie|maniye|manie|ho|raha|rahi|rahe)\b",
         r"\b(?:pura|puri|khatm|khatam|complete|complit|kamplit|kampalit|chuka?ta)$",
         r"\bada (?:hai|hain)\b|\bada$|\bkam (?:ph|f)ata?he?\b|\b(?:reminder|rimaindar|alarm) lag[ai] (?:hai|hain)\b",
@@ -114,7 +114,7 @@ _STATES = tuple(
         r"\b(?:maine|mainne|hamne|humne|mene)\b.* (?!(?:nam|dhyan|javab|khol|dikha|bata|suna|padh|samjha|likh|keh|kah|"
         r"bol|dohra)\b)[a-z]+ (?:dia|die|di)\b",
         r"\bkam tamam\b|\bbadhai\b|\bmubarak\b|\bnishchint\b|\bbefikr\b|\bsamajh lijie\b|\bman lijie\b|\bmubark\b",
-        r"\b(?:rasid|utr|reference|refrens|transaction (?:id|number|aidi)|traanzaction (?:id|number)|paavti)\b",
+        r"\b(?:rasid|utr|reference|refrens|transaction (?:id|number|aidi)|traanzaction (?:id|number)|pava?ti)\b",
         r"\b(?:bhej|transfer|payment|bhugtan|bhugatan|send|jama|block|blok|band|proces|pay) (?:kar |ho |kia )?(?:ja )?"
         r"(?:raha|rahi|rahe)\b",
         r"\b(?:repharens|rephrens|refarens) (?:number|nambar)\b",
@@ -124,7 +124,7 @@ _STATES = tuple(
 _VERBLESS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\bcard (?:ab )?(?:blok|block|band|lok|lock|friz|freeze)$",
+        r"\bcard (?:ab )?(?:blok|block|band|lok|lock|friz|frize)$",
         rf"\b{_SUM}\b.*\b(?:debit|credit|kredit)$|\bko (?:transfer|payment|bhugtan|bhugatan)$",
         r"\b(?:transaction|payment|transfer|bhugtan|bhugatan) pas$",
         rf"\b{_SUM}\b.* {_OTHERS_PLACE}$|{_OTHERS_PLACE} (?:[a-z]+ ){{0,5}}{_SUM}$",

@@ -70,6 +70,7 @@ class Breaker:
     since: datetime = field(default_factory=utc_now)
     _rests: int = 0
     _resting: asyncio.Task[None] | None = None
+    _closed: bool = False
 
     @property
     def words(self) -> str:
@@ -87,14 +88,9 @@ class Breaker:
     def rest(self, category: ErrorCategory) -> None:
         """Leave the vendor alone until it says that it serves again."""
         self.trouble = category
-        if not self.open:
+        if not self.open and not self._closed:
             self.open, self.since = True, utc_now()
-            logger.error(
-                "{} ({}) is given a rest: it {}. Calls go on with whoever stands behind it",
-                self.vendor,
-                self.kind,
-                self.words,
-            )
+            logger.error("{} ({}) is given a rest: it {}", self.vendor, self.kind, self.words)
             self._resting = spawn(self._ask_until_it_serves(), owner=f"breaker {self.vendor} {self.kind}")
 
     def served(self) -> None:
@@ -128,6 +124,7 @@ class Breaker:
 
     def close(self) -> None:
         """Ask no more."""
+        self._closed = True
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None

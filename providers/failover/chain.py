@@ -85,7 +85,7 @@ class Failover(FrameProcessor):
     """A chain of vendors of one kind, in the place of a service.
 
     Args:
-        links: In the order of preference; the last one is never given a rest.
+        links: In the order of preference; the last one is tried even while it is given a rest.
         listener: Told of changes.
         words: What it says itself, in the language of the call.
     """

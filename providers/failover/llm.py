@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +22,16 @@ from pipecat.frames.frames import (
     LLMTextFrame,
     TTSSpeakFrame,
     UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
-from providers.failover.chain import Failover
+from core.clock import monotonic_s
+from providers.base import ENGLISH, Words
+from providers.failover.chain import Failover, Link, Listener
 from providers.failover.member import Member
 
 FIRST_TOKEN_S = 2.2
@@ -37,10 +41,13 @@ NEXT_TOKEN_S = 2.5
 """Between two pieces."""
 
 GUESS_S = 6.0
-"""Likewise, while the turn is not over; whoever guessed takes it back after 5 s."""
+"""From the question to the first piece, while the turn is not over; whoever guessed takes it back after 5 s."""
 
-FILLER_S = 1.4
-"""From the question to "one moment", if nothing has been said by then."""
+FILLER_S = 1.6
+"""From the end of speech, as it was noticed, to "one moment", if nothing has been said by then."""
+
+FILLER_LEAST_S = 0.7
+"""From the question to it, where the end of the turn took long to tell; so long an answer may well take."""
 
 TOOLS_S = 60.0
 """How long a model that has failed is kept for the sake of the tools it has called."""
@@ -75,14 +82,15 @@ class FailoverLLM(Failover):
 
     kind = "llm"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, links: Sequence[Link], listener: Listener | None = None, *, words: Words = ENGLISH) -> None:
+        super().__init__(links, listener, words=words)
         self._tools: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
         self._turns: deque[_Turn] = deque()
         self._calls: set[str] = set()
         self._no_calls = asyncio.Event()
         self._no_calls.set()
         self._again = False
+        self._silent_at: float | None = None
 
     def register_function(self, name: str, handler: Callable[..., Any], **options: Any) -> None:
         """Let the models call a tool; like `LLMService.register_function`."""
@@ -101,13 +109,22 @@ class FailoverLLM(Failover):
                 if len(self._turns) == 1:
                     self._expect(self._turns[0].within_s)
                 if not frame.speculation:
-                    self._filler.begin(FILLER_S)
+                    self._bridge_the_wait()
             case UserStoppedSpeakingFrame() if self._turns and self._turns[0].guess:
                 self._turns[0].guess = False
                 self._expect(FIRST_TOKEN_S)
-                self._filler.begin(FILLER_S)
+                self._bridge_the_wait()
             case EagerEndOfTurnCancelFrame():
                 self._take_back()
+            case VADUserStoppedSpeakingFrame():
+                self._silent_at = monotonic_s()
+            case VADUserStartedSpeakingFrame():
+                self._silent_at = None
+
+    def _bridge_the_wait(self) -> None:
+        """The caller waits since they fell silent; one who types, from now on."""
+        waited_s = 0.0 if self._silent_at is None else monotonic_s() - self._silent_at
+        self._filler.begin(max(FILLER_S - waited_s, FILLER_LEAST_S))
 
     def _take_back(self, *, but: Frame | None = None) -> None:
         """Nobody waits for the answer to a guess any more; what is asked instead is not in it."""
@@ -150,6 +167,7 @@ class FailoverLLM(Failover):
         """The answer has begun."""
         self._served()
         self._filler.withdraw()
+        self._silent_at = None
         if turn.start is not None:
             start, turn.start = turn.start, None
             await self.push_frame(start)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipecat.frames.frames import (
     Frame,
@@ -18,7 +18,8 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.utils.errors import ErrorCategory
 
-from providers.failover.chain import Failover
+from providers.base import ENGLISH, Words
+from providers.failover.chain import Failover, Link, Listener
 from providers.frames import NothingHeardFrame
 
 FINAL_S = 1.0
@@ -73,8 +74,8 @@ class FailoverSTT(Failover):
     kind = "stt"
     gives_up = False  # many say nothing when they have heard nothing, and there may have been nothing to hear
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, links: Sequence[Link], listener: Listener | None = None, *, words: Words = ENGLISH) -> None:
+        super().__init__(links, listener, words=words)
         self._sound: deque[InputAudioRawFrame] = deque()
         self._sound_s = 0.0
         self._utterance: _Utterance | None = None
@@ -107,7 +108,7 @@ class FailoverSTT(Failover):
     async def _puts_out(self, frame: Frame) -> bool:
         if isinstance(frame, STTMetadataFrame):
             self._final_s = max(FINAL_S, frame.ttfs_p99_latency + LATE_S)
-        elif isinstance(frame, InterimTranscriptionFrame) and self._timer is not None:
+        elif isinstance(frame, InterimTranscriptionFrame) and self._utterance and self._utterance.stopped:
             self._expect(self._final_s)  # it is listening
             self._filler.begin(FILLER_S)
         if isinstance(frame, NothingHeardFrame):

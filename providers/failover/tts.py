@@ -33,10 +33,10 @@ from providers.failover.chain import Failover, Link, Listener
 from providers.failover.member import Member
 from providers.prompts import RATE, Prompts
 
-FIRST_BYTE_S = 1.0
+FIRST_BYTE_S = 0.9
 """From a text to the first of its sound."""
 
-NEXT_BYTE_S = 1.2
+NEXT_BYTE_S = 0.9
 """Between two pieces of sound while there is text that cannot have been spoken yet."""
 
 FASTEST_CHARS_PER_S = 25.0
@@ -80,7 +80,7 @@ class FailoverTTS(Failover):
         super().__init__(links, listener)
         self._prompts = prompts
         self._sounding: _Sounding | None = None
-        self._words: deque[TTSTextFrame] = deque()  # whose sound has not come yet
+        self._unvoiced: deque[TTSTextFrame] = deque()  # whose sound has not come yet
         self._voiced: list[str] = []  # of the texts in `_kept`
         self._asked: dict[str, int] = {}  # characters of each reply that has not come to its end
 
@@ -145,7 +145,7 @@ class FailoverTTS(Failover):
     def _interrupt(self) -> None:
         super()._interrupt()
         self._sounding = None
-        self._words.clear()
+        self._unvoiced.clear()
         self._voiced.clear()
         self._asked.clear()
 
@@ -156,7 +156,7 @@ class FailoverTTS(Failover):
             case TTSAudioRawFrame():
                 await self._sound(frame)
             case TTSTextFrame():
-                self._words.append(frame)
+                self._unvoiced.append(frame)
                 await self._say_words()
                 return False
             case TTSStoppedFrame():
@@ -186,8 +186,8 @@ class FailoverTTS(Failover):
 
     async def _say_words(self) -> None:
         """Hand on the words whose sound has come: only they were spoken, whatever happens next."""
-        while self._words and self._sounding is not None and self._sounding.covers(self._words[0]):
-            word = self._words.popleft()
+        while self._unvoiced and self._sounding is not None and self._sounding.covers(self._unvoiced[0]):
+            word = self._unvoiced.popleft()
             self._voiced.append(word.text)
             await self.push_frame(word)
 
@@ -196,13 +196,13 @@ class FailoverTTS(Failover):
         sounding = self._sounding
         if sounding is not None and self._may_fail_over:
             silent = not sounding.made_s and self._asked.get(sounding.context_id or "", 0)
-            if silent or any(not sounding.covers(word, slack_s=SLACK_S) for word in self._words):
+            if silent or any(not sounding.covers(word, slack_s=SLACK_S) for word in self._unvoiced):
                 self._fail(ErrorCategory.UNKNOWN)
                 return False
-        for word in self._words:
+        for word in self._unvoiced:
             self._voiced.append(word.text)
             await self.push_frame(word)
-        self._words.clear()
+        self._unvoiced.clear()
         self._asked.pop((sounding and sounding.context_id) or "", None)
         self._sounding = None
         self._relax()
@@ -230,7 +230,7 @@ class FailoverTTS(Failover):
         return not _is_text(frame)  # a text comes out when it is announced, and is spoken later
 
     def _is_quiet(self) -> bool:
-        return self._sounding is None and not self._words and super()._is_quiet()
+        return self._sounding is None and not self._unvoiced and super()._is_quiet()
 
     async def _replay(self) -> list[_Item]:
         if self._sounding is not None and self._sounding.made_s:
@@ -238,7 +238,7 @@ class FailoverTTS(Failover):
         kept = unspoken(await super()._replay(), " ".join(self._voiced))
         self._sounding = None
         self._asked.clear()
-        self._words.clear()
+        self._unvoiced.clear()
         self._voiced.clear()
         if kept and isinstance(kept[0][0], TextFrame):
             start = LLMFullResponseStartFrame()  # the response has begun already, but not for this voice

@@ -56,7 +56,8 @@ def _check_voice(_settings: Settings, voice: str, _tag: str) -> None:
 @pytest.fixture
 def acme() -> Iterator[None]:
     """A vendor of everything, in every language."""
-    module = SimpleNamespace(
+    module = ModuleType("acme")
+    module.__dict__.update(
         ready=lambda _settings, _kind: Readiness(True, "for tests"),
         stt=object,
         llm=object,
@@ -64,7 +65,7 @@ def acme() -> Iterator[None]:
         check_voice=_check_voice,
         PRICES=FREE,
     )
-    catalog.add("acme", cast(ModuleType, module))
+    catalog.add("acme", module)
     yield
     catalog.remove("acme")
 
@@ -229,9 +230,12 @@ async def test_a_call_begins_with_the_profile_as_it_is_then(
     with pytest.raises(profiles.OutOfOrder) as refusal:
         await Call.register(parts, call_id="call_1", agent=BANK, owner=owner)
     assert "hear" not in refusal.value.message, "what is wrong is for operators"
-    door = cast(Any, SimpleNamespace(db=database, settings=settings))
+    away: list[tuple[str, str]] = []
+    board = SimpleNamespace(turned_away=lambda *refusal: away.append(refusal))
+    door = cast(Any, SimpleNamespace(db=database, settings=settings, switchboard=board))
     with pytest.raises(profiles.OutOfOrder):
         await agents.access(agents.AccessIn(agent_type="banking"), door, owner)
+    assert away == [("banking", "out_of_order")]
     await say(Profile("banking", "hi", "asha", "acme", {"stt": "acme", "llm": "fallback:offline,acme", "tts": "acme"}))
     call = await Call.register(parts, call_id="call_2", agent=BANK, owner=owner)
     assert call.agent.greeting == BANK.in_language("hi").greeting

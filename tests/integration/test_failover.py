@@ -510,6 +510,21 @@ async def test_a_tool_that_was_called_is_not_called_again() -> None:
         assert said(bench) == "second says hello."
 
 
+@pytest.mark.parametrize(("waited_s", "bridged_at_s"), [(0.0, 0.5), (0.4, 0.2), (2.0, 0.2)])
+async def test_the_caller_waits_since_they_fell_silent(waited_s: float, bridged_at_s: float, monkeypatch: Any) -> None:
+    monkeypatch.setattr("providers.failover.llm.FILLER_S", 0.5)
+    monkeypatch.setattr("providers.failover.llm.FILLER_LEAST_S", 0.2)
+    monkeypatch.setattr("providers.failover.llm.FIRST_TOKEN_S", 9.0)
+    async with chain_of(FailoverLLM, *vendors(Head, ("first", "mute"), ("second", ""))) as bench:
+        await bench.up(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await bench.above.until(lambda _: bench.above.count(VADUserStoppedSpeakingFrame))
+        await asyncio.sleep(waited_s)
+        asked_at = time.monotonic()
+        await bench.down(LLMContextFrame(LLMContext()))
+        await bench.below.until(lambda _: bridged(bench))
+        assert bridged_at_s - 0.05 - (waited_s == 0.4) * 0.1 < time.monotonic() - asked_at < bridged_at_s + 0.4
+
+
 async def test_when_nobody_is_left_leave_is_taken() -> None:
     async with chain_of(FailoverLLM, *vendors(Head, ("first", "error"), ("second", "error"))) as bench:
         await bench.down(LLMContextFrame(LLMContext()))

@@ -12,6 +12,10 @@ FIVE_HUNDRED = Money(500_00, "INR")
 
 # False while nothing has been done.
 CLAIMS = (
+    "card freeze hai",
+    "main card freeze kar deti hun",
+    "कार्ड फ्रीज़ हो गया है।",
+    "aapki paavti bhej di gayi hai",
     "रवि को पाँच सौ रुपये भेज दिए गए हैं।",
     "मैंने रवि को पाँच सौ रुपये भेज दिए हैं।",
     "पैसे भेज दिए।",

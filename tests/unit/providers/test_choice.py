@@ -124,7 +124,7 @@ async def test_where_all_who_could_are_at_rest_nobody_serves() -> None:
     try:
         assert not catalog.resting(CLOUD, alone)
         catalog.breaker(CLOUD, "anthropic", "llm").rest(ErrorCategory.AUTHENTICATION)
-        why = "Nobody can answer in it now: anthropic does not accept ANTHROPIC_API_KEY"
+        why = "Language model: nobody serves just now: anthropic does not accept ANTHROPIC_API_KEY"
         assert catalog.resting(CLOUD, alone) == why
         assert not catalog.resting(CLOUD, backed), "the offline engine stands behind it"
     finally:

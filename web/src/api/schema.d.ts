@@ -1850,7 +1850,7 @@ export interface components {
             name: string;
             /**
              * Out Of Order
-             * @description Nobody can call it until an operator has changed its profile
+             * @description Nobody serves its calls, until vendors do again or its profile is changed
              */
             out_of_order: boolean;
             /**
@@ -1942,7 +1942,7 @@ export interface components {
             name: string;
             /**
              * Out Of Order
-             * @description Nobody can call it until an operator has changed its profile
+             * @description Nobody serves its calls, until vendors do again or its profile is changed
              */
             out_of_order: boolean;
             /**
@@ -2624,7 +2624,7 @@ export interface components {
         HealthOut: {
             /**
              * Agents
-             * @description Each agent type: `ok`, or why its profile lets nobody call it
+             * @description Each agent type: `ok`, or why nobody can call it now
              */
             agents: {
                 [key: string]: string;
