@@ -711,7 +711,7 @@ async def test_a_call_is_watched_ends_is_found_opened_rated_and_taken_away(
         caller.type("What is my balance?")
         await caller.message("bot-stopped-speaking", timeout_s=30)
         await live.until(
-            lambda news: any(each["id"] == caller.session_id and each["turns"] >= 2 for each in news["calls"])
+            lambda news: any(each["id"] == caller.session_id and each["turns"] >= 3 for each in news["calls"])
         )
         path = f"/api/v1/calls/{caller.session_id}/rating"
         assert (await guest.post(path, headers=headers, json={"rating": 3})).status_code == 204, "while it goes on"
