@@ -18,7 +18,7 @@ from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent import profiles
+from agent import serving
 from agent.observer import CallObserver
 from agent.profiles import Profile
 from agent.rtvi import HEARD, PRESENT, GuardedRTVIProcessor, HeardData, observer_params
@@ -46,8 +46,7 @@ from pipelines.teller import Teller
 from pipelines.tools import ToolDesk
 from pipelines.turns import strategies
 from providers import catalog
-from providers.base import Kind, LanguageNotOffered
-from providers.catalog import Choice, UnknownProvider
+from providers.base import Kind
 from providers.failover import Listener, Switch
 
 if TYPE_CHECKING:
@@ -146,18 +145,11 @@ class Call:
 
         Raises: AppError; then nothing is left behind.
         """
-        async with parts.db.reading() as db:
-            profile = await profiles.load(db, agent.id)
-        try:
-            agent, brief = agent.in_language(profile.language), profile.brief(agent)
-            choices: dict[Kind, Choice] = {kind: catalog.choose(parts.settings, kind, brief) for kind in catalog.KINDS}
-        except (LanguageNotOffered, UnknownProvider) as refusal:
-            raise _out_of_order(agent, refusal.message) from refusal
-        trouble = " ".join(filter(None, (catalog.resting(parts.settings, choice) for choice in choices.values())))
-        if trouble:
-            raise _out_of_order(agent, trouble)
-        await catalog.warm(parts.settings, [brief], again=False)  # a profile may name who has never served here
-        serving: dict[Kind, str] = {kind: choice.name for kind, choice in choices.items()}
+        served = await serving.ready(parts.db, parts.settings, agent)
+        # A profile may name who has never served here.
+        await catalog.warm(parts.settings, serving.briefs([served]), again=False)
+        agent = served.agent
+        providers: dict[Kind, str] = {kind: choice.name for kind, choice in served.choices.items()}
         async with parts.db.transaction() as db:
             # Once more, here: the code may have been withdrawn since the request was let in.
             await standing.check(db, owner, now=utc_now())
@@ -175,9 +167,9 @@ class Call:
                 channel="webrtc",
                 node=parts.node,
                 at=utc_now(),
-                stt=serving["stt"],
-                llm=serving["llm"],
-                tts=serving["tts"],
+                stt=providers["stt"],
+                llm=providers["llm"],
+                tts=providers["tts"],
             )
             by = {"otp_id": owner.subject} if owner.role == "otp" else {"user_id": owner.subject}
             await usage.claim_access(db, agent_type=agent.id, call_id=call_id, now=utc_now(), **by)
@@ -187,8 +179,8 @@ class Call:
             agent=agent,
             owner=owner,
             customer_id=customer_id,
-            profile=profile,
-            providers=serving,
+            profile=served.profile,
+            providers=providers,
             allowance_micros=allowance,
         )
 
@@ -539,9 +531,3 @@ class Call:
             return
         # The start-up sweep closes it.
         logger.error("Gave up closing the row of call {}: the database stays away", self.id)
-
-
-def _out_of_order(agent: AgentType, why: str) -> profiles.OutOfOrder:
-    # Callers need not know; operators read it on the page of the profiles as well.
-    logger.error("Nobody can call {}: {}", agent.id, why)
-    return profiles.OutOfOrder()

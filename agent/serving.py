@@ -1,4 +1,4 @@
-"""Who serves the calls of each agent type, by its profile: for start-up, for health, for operators."""
+"""Who serves the calls of each agent type, by its profile: for calls, for start-up, for health, for operators."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import profiles
@@ -67,6 +68,20 @@ def serve(settings: Settings, agent: AgentType, profile: Profile | None) -> Serv
         return Served(agent, profile, trouble=refusal.message)
     trouble = " ".join(filter(None, (vendors.resting(settings, choice) for choice in choices.values())))
     return Served(agent, profile, brief, choices, trouble)
+
+
+async def ready(db: Database, settings: Settings, agent: AgentType) -> Served:
+    """An agent type for somebody who is about to call it.
+
+    Raises: OutOfOrder; what is wrong is for operators, who read it in the log and on the page of the profiles.
+    """
+    async with db.reading() as session:
+        profile = await profiles.load(session, agent.id)
+    served = serve(settings, agent, profile)
+    if served.trouble:
+        logger.error("Nobody can call {}: {}", agent.id, served.trouble)
+        raise profiles.OutOfOrder
+    return served
 
 
 def briefs(served: list[Served]) -> list[Brief]:

@@ -8,12 +8,11 @@ from datetime import datetime
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent import profiles
+from agent import profiles, serving
 from agent.profiles import MAX_PROVIDER, MAX_VOICE
-from api import serving
+from agent.serving import Served
 from api.deps import Acting, App, Shared, admin
 from api.limited import OPERATOR
-from api.serving import Served
 from core import tasks
 from core.clock import utc_now
 from pipelines import catalog as agent_types

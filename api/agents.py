@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from agent import profiles
-from api import serving
+from agent import serving
+from agent.profiles import OutOfOrder
+from agent.serving import Served
 from api.deps import App, Caller, Shared, Who
 from api.limited import Limited
-from api.serving import Served
 from calls import budgets, usage
 from calls.budgets import DayOverBudget
 from core.clock import utc_now
@@ -76,14 +76,11 @@ async def access(body: AccessIn, app: App, caller: Caller) -> AccessOut:
     agent = agent_types.load(body.agent_type)
     by = {"otp_id": caller.subject} if caller.role == "otp" else {"user_id": caller.subject}
     try:
-        async with app.db.reading() as db:
-            profile = await profiles.load(db, agent.id)
-        if serving.serve(app.settings, agent, profile).trouble:
-            raise profiles.OutOfOrder
+        await serving.ready(app.db, app.settings, agent)
         async with app.db.transaction() as db:
             await budgets.allowance(db, app.settings, otp_id=by.get("otp_id"), now=utc_now())
             granted = await usage.grant_access(db, agent_type=agent.id, now=utc_now(), **by)
-    except (DayOverBudget, profiles.OutOfOrder) as refusal:
+    except (DayOverBudget, OutOfOrder) as refusal:
         app.switchboard.turned_away(agent.id, refusal.code)
         raise
     return AccessOut(agent_type=agent.id, access_id=granted.id, remaining_uses=granted.remaining_uses)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
 
+from agent import serving
 from agent.call import Parts
 from agent.switchboard import Switchboard
 from agent.webrtc import guard
@@ -33,7 +34,6 @@ from api import (
     pages,
     portal,
     requests,
-    serving,
     system,
     traffic,
     webhooks,

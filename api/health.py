@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import serving
+from agent import serving
 from api.deps import App, Shared
 from core.errors import AppError
 from providers import catalog as vendors

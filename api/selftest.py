@@ -8,9 +8,9 @@ from importlib.metadata import version
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from agent import serving
 from agent.selftest import loop
 from agent.webrtc import guard
-from api import serving
 from api.pages import DIST
 from api.system import PACKAGES, configuration
 from core.clock import monotonic_s

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_core import PydanticUndefined
 
-from api import serving
+from agent import serving
 from api.deps import App, Shared, admin
 from api.health import database_state
 from api.limited import OPERATOR
