@@ -19,11 +19,11 @@ from pipecat.workers.runner import WorkerRunner
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent import serving
+from agent.media.transport import CallTransport, MediaTransport, StockTransport
 from agent.observer import CallObserver
 from agent.profiles import Profile
 from agent.rtvi import HEARD, PRESENT, GuardedRTVIProcessor, HeardData, observer_params
 from agent.scribe import Scribe
-from agent.transport import CallTransport
 from agent.webrtc import CallConnection
 from calls import budgets, usage
 from calls import log as call_log
@@ -203,7 +203,8 @@ class Call:
             async with self._parts.db.reading() as db:
                 names = await self.agent.names(db, self.customer_id)
         self.connection = CallConnection(ice_servers=list(settings.ice_servers), on_abuse=self._on_abuse)
-        self._transport = CallTransport(self.connection)
+        transport = MediaTransport if settings.media_plane else StockTransport
+        self._transport = transport(self.connection)
         await self.connection.initialize(sdp=offer_sdp, type="offer")
         self._scribe = Scribe(self._parts.db, call_id=self.id)
         brief = replace(self._profile.brief(self.agent, names=names), words=self._lines.words)
@@ -257,6 +258,7 @@ class Call:
             observers=[self._observer],
             traced=self._parts.tracing is not None,
         )
+        self._transport.heard_by(self._conversation.hear)
         self._listen(rtvi)
 
     def _on_answer(self, timing: Timing) -> None:

@@ -25,6 +25,7 @@ import aiortc.rtcicetransport
 import aiortc.rtcpeerconnection
 from aioice import Candidate, TransportPolicy
 from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import CandidatePair
 from aioice.mdns import is_mdns_hostname
 from aioice.stun import Message, TransactionError
 from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
@@ -33,6 +34,7 @@ from loguru import logger
 from core.errors import Busy
 
 MAX_STUN_BYTE = 3  # first byte of a STUN message (RFC 7983)
+MEDIA_BYTES = range(128, 192)  # first byte of SRTP and SRTCP, likewise
 MAX_QUEUED = 512  # datagrams waiting for DTLS: ten seconds of one caller's audio
 MAX_REMOTE_CANDIDATES = 40  # named by the caller and learned from its own checks
 MAX_ADDRESSES = 16
@@ -122,10 +124,14 @@ class GuardedProtocol(aioice.ice.StunProtocol):
             return
         data = cast(bytes, data)
         if data[0] > MAX_STUN_BYTE:
-            if (addr[0], addr[1]) in self.receiver.remote_addresses():
-                self.receiver.data_received(data, self.local_candidate.component)
-            else:
+            source = (addr[0], addr[1])
+            if source not in self.receiver.remote_addresses():
                 dropped["stranger"] += 1
+            elif self.receiver.media is not None and data[0] in MEDIA_BYTES:
+                if self.receiver.media(data):
+                    self.receiver.follow(self, source)
+            else:
+                self.receiver.data_received(data, self.local_candidate.component)
             return
         try:
             super().datagram_received(data, addr)
@@ -136,6 +142,9 @@ class GuardedProtocol(aioice.ice.StunProtocol):
 
 class GuardedConnection(aioice.ice.Connection):
     """The ICE side of a call, with bounds, and with sockets only where `install` allows them."""
+
+    media: Callable[[bytes], bool] | None = None
+    """Takes SRTP and SRTCP as they arrive, in place of aiortc's queue; tells whether the caller has really sent it."""
 
     _known: frozenset[tuple[str, int]] = frozenset()
     _known_from = (0, 0)
@@ -167,6 +176,19 @@ class GuardedConnection(aioice.ice.Connection):
             dropped["candidate"] += 1
         else:
             super().check_incoming(message, addr, protocol)
+
+    def follow(self, protocol: aioice.ice.StunProtocol, source: tuple[str, int]) -> None:
+        """Answer the caller where they now send from: a router may give them another port in mid-call.
+
+        The address is known by an authenticated check of theirs, and it has answered one of ours.
+        """
+        current = self._nominated.get(protocol.local_candidate.component)
+        if current is None or (current.protocol is protocol and current.remote_addr == source):
+            return
+        for pair in self._check_list:
+            if pair.protocol is protocol and pair.remote_addr == source and pair.state is CandidatePair.State.SUCCEEDED:
+                self._nominated[pair.component] = pair
+                return
 
     async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
         """Add a candidate, unless it is an mDNS name, which would be asked of the whole local network.

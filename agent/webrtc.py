@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from aiortc import InvalidAccessError, InvalidStateError
 from aiortc.sdp import candidate_from_sdp
 
-from agent import datachannel, datagrams, hearing, rtvi, sdp
+from agent import datachannel, datagrams, rtvi, sdp
 from agent.datachannel import GuardedConnection
+from agent.media import opus, receiver, sender
 from core.errors import Invalid
 from core.settings import Settings
 
@@ -28,9 +29,6 @@ class CallConnection(GuardedConnection):
     def last_ping_at(self) -> float | None:
         """When the page last gave a sign of life over the data channel, in wall-clock seconds; None if never."""
         return self._last_received_time
-
-    def audio_input_track(self) -> None:
-        """None: `agent.hearing` takes the receiver itself, and pipecat's wrapper would switch it off."""
 
     def give_up(self) -> None:
         """Stop waiting for the peer."""
@@ -102,7 +100,9 @@ async def guard(settings: Settings) -> None:
     await datagrams.verify()
     datachannel.verify()
     rtvi.verify()
-    hearing.verify()
+    receiver.ask_for_fec()
+    for part in (opus, receiver, sender):
+        part.verify()
 
 
 async def add_candidate(

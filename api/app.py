@@ -51,9 +51,9 @@ from core.settings import Settings
 from identity import delivery
 from identity.limits import PACES_S, LoginLimits, Rates
 from identity.tokens import Tokens, keys_of_settings
+from pipelines import voice
 from pipelines.base import Means
 from pipelines.smart_turn import SmartTurnModel
-from pipelines.turns import warm_vad
 from providers import catalog as vendors
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
             await usage.return_unserved(session, call_ids=orphans, now=utc_now())
         if orphans:
             logger.warning("Closed {} calls that a crash had left open", len(orphans))
-        warm_vad()
+        voice.warm()
         # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
         tasks.spawn(smart_turn.warm(), owner="smart turn")
         served = await serving.look(db, settings)

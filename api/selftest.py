@@ -18,8 +18,8 @@ from core.db import Database, migrate, needs_migration
 from core.errors import AppError
 from core.rotation import unopened
 from core.settings import Settings
+from pipelines import voice
 from pipelines.smart_turn import SmartTurnModel
-from pipelines.turns import warm_vad
 from providers import catalog
 from providers.base import Brief
 
@@ -113,7 +113,7 @@ async def _turns(settings: Settings) -> bool:
     started = monotonic_s()
     model = SmartTurnModel(own_process=settings.smart_turn_process)
     try:
-        warm_vad()
+        voice.warm()
         await model.warm()
     except Exception as error:  # noqa: BLE001 - reported to the person who asked
         return _line("turn models", False, f"{type(error).__name__}: {error}")

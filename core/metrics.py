@@ -73,6 +73,8 @@ draining = _now("draining", "1 while the process takes no new calls because it i
 # The process
 loop_lag_seconds = _now("event_loop_lag_seconds", "How late the event loop is, 95th percentile of five seconds")
 late_packets = _count("late_packets", "Packets of speech that left more than their own length late")
+inserted_seconds = _count("inserted_silence_seconds", "Silence put into speech because its sound came too late")
+concealed_seconds = _count("concealed_seconds", "Callers' sound that was lost and made up")
 dropped_windows = _count("dropped_windows", "32 ms of callers' sound dropped because a call did not keep up")
 lost_lines = _count("lost_record_lines", "Lines of calls' records that could not be written")
 

@@ -193,6 +193,10 @@ class Settings(BaseSettings):
     smart_turn_process: bool | None = Field(
         None, description="Run the end-of-turn model in a process of its own; empty: where there are two cores or more"
     )
+    media_plane: bool = Field(
+        True,
+        description="Carry calls' audio beside the pipeline; false: pipecat's own way, to compare or to go back",
+    )
     max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls this process takes at once")
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pipecat.frames.frames import (
     EndFrame,
     Frame,
-    InputAudioRawFrame,
     TTSSpeakFrame,
     UserIdleTimeoutUpdateFrame,
 )
@@ -20,7 +19,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMAssistantAggregator,
     LLMUserAggregator,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi.observer import RTVIObserverParams
 from pipecat.processors.frameworks.rtvi.processor import RTVIProcessor
 from pipecat.services.llm_service import FunctionCallParams, LLMService
@@ -31,9 +30,11 @@ from core.tasks import spawn
 from pipelines.base import AgentType
 from pipelines.gate import ClaimGate
 from pipelines.lines import Lines, lines
+from pipelines.listening import Listening
 from pipelines.teller import Teller
 from pipelines.tools import END_CALL, ToolDesk, schemas
-from pipelines.turns import SileroVAD, UserAggregator
+from pipelines.turns import UserAggregator
+from pipelines.voice import SileroVAD
 
 AUDIO_IN_HZ = 16_000
 AUDIO_OUT_HZ = 24_000
@@ -61,6 +62,8 @@ class Conversation:
     worker: PipelineWorker
     user: LLMUserAggregator
     assistant: LLMAssistantAggregator
+    hear: Callable[[bytes], None]
+    """Takes 32 ms of the caller's sound beside the pipeline; see `pipelines.listening`."""
     caller_acted: Callable[[], None]
     """To be told of a turn that was not spoken, such as a typed one."""
     caller_present: Callable[[], None]
@@ -103,7 +106,7 @@ def build(
     Args:
         agent: What the agent says and can do.
         services: Its speech and language services.
-        transport_in: Where the caller's audio comes from.
+        transport_in: Where the caller comes in; their sound may also come by `Conversation.hear`.
         transport_out: Where the agent's audio goes.
         turns: Voice activity detector and turn strategies of this call.
         desk: Carries out the tool requests.
@@ -120,6 +123,7 @@ def build(
     context = LLMContext(tools=schemas(agent.tools))
     user = UserAggregator(context, vad=vad, strategies=turn_strategies, idle_timeout_s=idle_prompt_s)
     assistant = LLMAssistantAggregator(context)
+    listening = Listening(hush=teller.hush, user=user, stt=services.stt)
 
     pipeline = Pipeline(
         [
@@ -127,7 +131,7 @@ def build(
             teller.hush,
             services.stt,
             user,
-            _CallerAudioEndsHere(),
+            listening,
             teller,
             services.llm,
             ClaimGate(desk),
@@ -161,6 +165,7 @@ def build(
         worker=worker,
         user=user,
         assistant=assistant,
+        hear=listening.hear,
         caller_acted=patience.renew,
         caller_present=patience.note_presence,
     )
@@ -239,18 +244,6 @@ class _Patience:
 
     def _queue(self, frame: Frame) -> None:
         spawn(self._worker.queue_frame(frame), owner="patience")
-
-
-class _CallerAudioEndsHere(FrameProcessor):
-    """Takes the caller's audio out of the pipeline: nothing further down listens to it, and every hop costs."""
-
-    def __init__(self) -> None:
-        super().__init__(enable_direct_mode=True)
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, InputAudioRawFrame):
-            await self.push_frame(frame, direction)
 
 
 def _register_tools(

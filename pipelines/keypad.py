@@ -17,11 +17,15 @@ class Hush(FrameProcessor):
         super().__init__(enable_direct_mode=True)
         self.on = False
 
+    def over(self, window: bytes) -> bytes:
+        """The same for sound that comes beside the pipeline."""
+        return bytes(len(window)) if self.on else window
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass everything on, audio as silence and keys not at all while `on`."""
         await super().process_frame(frame, direction)
         if self.on and isinstance(frame, InputDTMFFrame):
             return
-        if self.on and isinstance(frame, InputAudioRawFrame):
-            frame.audio = bytes(len(frame.audio))
+        if isinstance(frame, InputAudioRawFrame):
+            frame.audio = self.over(frame.audio)
         await self.push_frame(frame, direction)

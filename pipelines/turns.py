@@ -1,4 +1,4 @@
-"""When a caller's turn starts and ends: Silero VAD and Smart Turn, shared by all calls of a process.
+"""When a caller's turn starts and ends: voice activity and Smart Turn, over models that all calls of a process share.
 
 pipecat builds one ONNX session per analyzer, i.e. two per call; here every call asks the same two sessions and keeps
 only its own state, which saves memory per call and most of the time a call takes to connect.
@@ -10,17 +10,13 @@ import asyncio
 from collections import Counter
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
-from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from loguru import logger
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
-from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
-from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
+from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     EagerTranscriptionFrame,
@@ -38,7 +34,8 @@ from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from core.clock import monotonic_s
-from pipelines.smart_turn import SAMPLE_RATE, SmartTurnModel
+from pipelines.smart_turn import SmartTurnModel
+from pipelines.voice import WINDOW, SileroVAD
 
 STOP_S = 1.3
 """Silence that ends a turn Smart Turn took for unfinished; pipecat's 3 s feel like a dead line."""
@@ -50,29 +47,15 @@ the silence itself then decides. It happens when many callers fall silent at onc
 SPECULATE_AFTER_WINDOWS = 3
 """Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time."""
 
+ACTIVITY_S = 0.2
+"""How often it is told that the caller is still speaking."""
+
 UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
 
 
 late_verdicts: Counter[str] = Counter()
 """Ends of turns since the process started that did not wait for Smart Turn, by cause."""
-
-
-@cache
-def _silero_session() -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    path = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], sess_options=options)
-
-
-class _SileroState(SileroOnnxModel):
-    """One call's recurrent state over the shared session."""
-
-    def __init__(self) -> None:
-        self.session = _silero_session()
-        self.sample_rates = [8000, 16000]
-        self.reset_states()
 
 
 class SmartTurnAnalyzer(BaseSmartTurn):
@@ -90,11 +73,11 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         self._shared = model
         self._ahead: Future[float] | None = None
 
-    def speculate(self, *, missing_samples: int) -> None:
-        """Ask now, as if `missing_samples` more of silence had been heard."""
+    def speculate(self, missing_windows: int) -> None:
+        """Ask now, as if `missing_windows` more of silence had been heard."""
         segment = self._segment()
         if segment is not None and self._ahead is None:
-            self._ahead = self._shared.ask(np.concatenate([segment, np.zeros(missing_samples, np.int16)]))
+            self._ahead = self._shared.ask(np.concatenate([segment, np.zeros(missing_windows * WINDOW, np.int16)]))
 
     def withdraw(self) -> None:
         """Forget the question asked ahead: the caller went on."""
@@ -153,39 +136,28 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         raise NotImplementedError("The shared model is asked by analyze_end_of_turn")
 
 
-class SileroVAD(SileroVADAnalyzer):
-    """Silero over the shared session, on the event loop.
+class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):
+    """Ends a turn by Smart Turn, which hears the caller by direct call."""
 
-    A 32 ms window costs a fraction of a millisecond, about what handing it to a thread and back would cost.
-    """
+    def __init__(self, analyzer: SmartTurnAnalyzer) -> None:
+        super().__init__(turn_analyzer=analyzer)
+        self._analyzer = analyzer
 
-    def __init__(self, *, turn: SmartTurnAnalyzer | None = None, params: VADParams | None = None) -> None:
-        # Not Silero's own constructor: it loads the model anew for each call.
-        VADAnalyzer.__init__(self, params=params)
-        self._executor.shutdown(wait=False)
-        self._model = _SileroState()
-        self._windows_since_reset = 0
-        self._low_confidence_windows = 0
-        self._turn = turn
+    def hear(self, window: bytes, *, voice: bool) -> bool:
+        """Take the next window; whether the silence after a turn that seemed unfinished has lasted long enough."""
+        return self._analyzer.append_audio(window, voice) is EndOfTurnState.COMPLETE
 
-    async def analyze_audio(self, buffer: bytes) -> VADState:
-        """The voice activity after `buffer` (16-bit mono PCM)."""
-        before = self._vad_stopping_count
-        state = self._run_analyzer(buffer)
-        if self._turn is not None:
-            if state == VADState.STOPPING:
-                if before < SPECULATE_AFTER_WINDOWS <= self._vad_stopping_count:
-                    missing = (self._vad_stop_frames - self._vad_stopping_count) * self.num_frames_required()
-                    self._turn.speculate(missing_samples=missing * SAMPLE_RATE // self.sample_rate)
-            elif state == VADState.SPEAKING:
-                self._turn.withdraw()
-        return state
+    async def let_silence_decide(self) -> None:
+        """The turn is over, whatever Smart Turn thinks."""
+        self._turn_complete = True
+        await self._maybe_trigger_user_turn_stopped()
 
 
 def strategies(model: SmartTurnModel) -> tuple[SileroVAD, UserTurnStrategies]:
     """The voice activity detector of one call and its turn strategies: VAD or a transcript starts, Smart Turn ends."""
     turn = SmartTurnAnalyzer(model)
-    return SileroVAD(turn=turn), UserTurnStrategies(stop=[TurnAnalyzerUserTurnStopStrategy(turn_analyzer=turn)])
+    vad = SileroVAD(falls_silent=turn.speculate, goes_on=turn.withdraw, after_windows=SPECULATE_AFTER_WINDOWS)
+    return vad, UserTurnStrategies(stop=[SmartTurnStop(turn)])
 
 
 class UserAggregator(LLMUserAggregator):
@@ -206,9 +178,11 @@ class UserAggregator(LLMUserAggregator):
             vad_analyzer=vad, user_turn_strategies=strategies, user_idle_timeout=idle_timeout_s
         )
         super().__init__(context, params=params)
+        self._vad = vad
         self._ours = strategies
         self._between_turns: UserTurnStrategies | None = None
         """What rules from the end of this turn on."""
+        self._active_at = 0.0
         self._in_turn = False
         self._voice: VADUserStartedSpeakingFrame | None = None
         self._asked = False  # about this turn, or since it
@@ -234,6 +208,26 @@ class UserAggregator(LLMUserAggregator):
         if isinstance(frame, EagerEndOfTurnCancelFrame) and direction is FrameDirection.UPSTREAM:
             self._turned_down = True
             await self._ask_again()
+
+    def hear(self, window: bytes) -> None:
+        """Take a window of the caller's sound by direct call: what it means for voice and turn travels as frames."""
+        voice = self._vad_controller
+        assert voice is not None
+        voice._last_audio_time = monotonic_s()
+        before = voice._vad_state
+        if self._user_turn_controller.user_turn_strategies is self._ours:
+            for strategy in self._ours.stop or []:
+                if isinstance(strategy, SmartTurnStop) and strategy.hear(window, voice=before is VADState.SPEAKING):
+                    self.create_task(strategy.let_silence_decide())
+        state = self._vad.analyze(window)
+        if state is before or state in (VADState.STARTING, VADState.STOPPING):
+            if before is VADState.SPEAKING and monotonic_s() - self._active_at >= ACTIVITY_S:
+                self._active_at = monotonic_s()
+                self.create_task(voice._call_event_handler("on_speech_activity"))
+            return
+        voice._vad_state = state
+        event = "on_speech_started" if state is VADState.SPEAKING else "on_speech_stopped"
+        self.create_task(voice._call_event_handler(event))
 
     async def push_context_frame(self, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         """Put the question to the model."""
@@ -280,8 +274,3 @@ class UserAggregator(LLMUserAggregator):
         if self._between_turns is not None:
             strategies, self._between_turns = self._between_turns, None
             await self._rule(strategies)
-
-
-def warm_vad() -> None:
-    """Load the shared voice activity model before the first call."""
-    _silero_session()

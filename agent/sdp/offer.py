@@ -27,9 +27,7 @@ MIN_MESSAGE_BYTES = 16_384
 _HEX = frozenset("0123456789ABCDEFabcdef")
 _FINGERPRINT_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 _PROTOCOLS = {"audio": "UDP/TLS/RTP/SAVPF", "video": "UDP/TLS/RTP/SAVPF", "application": "UDP/DTLS/SCTP"}
-_AUDIO_CODECS = frozenset({"opus/48000/2", "g722/8000", "g722/8000/1", "pcmu/8000", "pcmu/8000/1"}) | frozenset(
-    {"pcma/8000", "pcma/8000/1"}
-)
+_OPUS = "opus/48000/2"  # which every WebRTC endpoint has (RFC 7874, section 3)
 _AUDIO_EXTENSIONS = frozenset({"urn:ietf:params:rtp-hdrext:sdes:mid", "urn:ietf:params:rtp-hdrext:ssrc-audio-level"})
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _RTCP_TYPES = range(72, 77)  # payload types that collide with RTCP under rtcp-mux (RFC 5761)
@@ -242,9 +240,9 @@ def _audio(section: _Section) -> list[str]:
     directions = [name for name in _DIRECTIONS if section.first(f"a={name}")] or ["sendrecv"]
     if directions == ["inactive"] or len(directions) > 1:
         raise _refuse("its audio section has no usable direction; offer sendrecv", section.head)
-    codecs = [(pt, name) for pt, name in _codecs(section) if name.lower() in _AUDIO_CODECS]
+    codecs = [(pt, name) for pt, name in _codecs(section) if name.lower() == _OPUS]
     if not codecs:
-        raise _refuse("it offers no audio codec we have; offer Opus", section.head)
+        raise _refuse("it does not offer Opus", section.head)
     out = [
         f"m=audio 9 {_PROTOCOLS['audio']} {' '.join(str(pt) for pt, _ in codecs)}",
         "c=IN IP4 0.0.0.0",

@@ -3,6 +3,7 @@
 from providers.failover.breaker import Breaker, Breakers
 from providers.failover.chain import Link, Listener, Switch
 from providers.failover.llm import FailoverLLM
+from providers.failover.member import hear
 from providers.failover.stt import FailoverSTT
 from providers.failover.tts import FailoverTTS
 
@@ -15,4 +16,5 @@ __all__ = [
     "Link",
     "Listener",
     "Switch",
+    "hear",
 ]

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from loguru import logger
-from pipecat.frames.frames import CancelFrame, Frame
+from pipecat.frames.frames import CancelFrame, Frame, InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
+from pipecat.services.stt_service import STTService
+from pipecat.utils.errors import ErrorCategory
 
 Hears = Callable[["Member", Frame, FrameDirection], Awaitable[None]]
 """Told of every frame that a member puts out."""
@@ -46,6 +48,10 @@ class Member:
         """Give the service a frame."""
         await self.service.queue_frame(frame, direction)
 
+    async def hear(self, frame: InputAudioRawFrame) -> None:
+        """Have a recogniser hear a piece of sound by direct call."""
+        await hear(self.service, frame)
+
     async def _heard(self, frame: Frame, direction: FrameDirection) -> None:
         if isinstance(frame, CancelFrame):
             self._cancelled.set()
@@ -69,6 +75,15 @@ class Member:
         await self.service.cleanup()
         await self._above.cleanup()
         await self._below.cleanup()
+
+
+async def hear(service: FrameProcessor, frame: InputAudioRawFrame) -> None:
+    """Have a service hear a piece of sound by direct call; what goes wrong with it is the service's error, as ever."""
+    assert isinstance(service, STTService)
+    try:
+        await service.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
+    except Exception as error:  # noqa: BLE001 - what pipecat does where a frame is processed
+        await service.push_error("sound could not be taken", exception=error, category=ErrorCategory.UNKNOWN)
 
 
 class _End(FrameProcessor):

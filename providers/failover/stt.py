@@ -90,6 +90,14 @@ class FailoverSTT(Failover):
                 self._filler.withdraw()
         await super().process_frame(frame, direction)
 
+    async def hear(self, frame: InputAudioRawFrame) -> None:
+        """Take a piece of sound by direct call."""
+        if self._waiting is not None:
+            self._waiting.append((frame, FrameDirection.DOWNSTREAM))
+        elif self._member is not None:
+            self._takes(frame)
+            await self._member.hear(frame)
+
     def _takes(self, frame: Frame) -> None:
         match frame:
             case InputAudioRawFrame():

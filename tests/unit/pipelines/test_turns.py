@@ -10,7 +10,8 @@ from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.metrics.metrics import TurnMetricsData
 
 from pipelines.smart_turn import SmartTurnModel
-from pipelines.turns import SileroVAD, SmartTurnAnalyzer, late_verdicts
+from pipelines.turns import SmartTurnAnalyzer, late_verdicts
+from pipelines.voice import SileroVAD
 
 AUDIO = Path(__file__).resolve().parents[2] / "audio"
 CHUNK = 640  # 20 ms of 16-bit mono at 16 kHz
@@ -37,7 +38,7 @@ async def hear(vad: SileroVAD, turn: SmartTurnAnalyzer | None, pcm: bytes) -> li
 
 
 def make(turn: SmartTurnAnalyzer | None = None) -> SileroVAD:
-    vad = SileroVAD(turn=turn)
+    vad = SileroVAD() if turn is None else SileroVAD(falls_silent=turn.speculate, goes_on=turn.withdraw)
     vad.set_sample_rate(16_000)
     if turn is not None:
         turn.set_sample_rate(16_000)

@@ -1,0 +1,279 @@
+"""What the caller says, from the datagram to windows of sound, in the callback that brings the datagram.
+
+aiortc would queue the datagram, wake a task, queue the packet, wake a thread and queue the sound back. It still makes
+the connection, counts what arrives, reports it to the sender (RTCP, RFC 3550) and answers for the statistics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pylibsrtp
+from aiortc import RTCRtpReceiver
+from aiortc.codecs import CODECS
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSrPacket, RtpPacket, is_rtcp
+from loguru import logger
+
+from agent.datagrams import GuardedConnection
+from agent.media.opus import OpusError
+from agent.media.order import Order
+from agent.media.unpacking import RATE, RTP_HZ, Piece, Unpacker
+from core import metrics
+from core.clock import monotonic_s
+from core.tasks import spawn
+
+WINDOW_BYTES = 1024
+"""32 ms of 16 kHz 16-bit mono: what Silero takes at once."""
+
+HOLD_S = 0.06
+"""How long packets wait for one that is missing before them: longer than Wi-Fi shuffles them, shorter than it hurts."""
+
+IDLE_AFTER_S = 0.1
+"""Nothing for this long, and silence is put in as time passes, so that the end of speech is noticed all the same."""
+
+IDLE_STEP = RATE * 30 // 1000
+IDLE_MOST_S = 2.5
+"""By then everybody has understood that nothing comes."""
+
+AHEAD_S = 2.0
+"""Sound that may come faster than time passes, after a line has stood still; more is a flood, and is dropped."""
+
+CONTROLS_PER_S = 50
+
+dropped: Counter[str] = Counter()
+"""Media packets thrown away since the process started, by reason, for the metrics."""
+
+_CODECS, _STREAMS = "_RTCRtpReceiver__codecs", "_RTCRtpReceiver__remote_streams"
+_STOP_DECODER = "_RTCRtpReceiver__stop_decoder"
+
+
+class Receiver:
+    """The sound of one call's caller.
+
+    Args:
+        hear: Takes each window, `WINDOW_BYTES` of 16 kHz mono 16-bit PCM; must not block.
+        loss: Told what share of our own packets the caller's side has lost, 0..1, whenever it reports.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        hear: Callable[[bytes], None],
+        *,
+        loss: Callable[[float], None] = lambda _: None,
+        clock: Callable[[], float] = monotonic_s,
+    ) -> None:
+        self.last_at: float | None = None
+        """When sound last came from the caller."""
+        self._hear = hear
+        self._loss = loss
+        self._clock = clock
+        self._order: Order[Piece] = Order()
+        self._unpacker = Unpacker()
+        self._pcm = bytearray()
+        self._ssrc: int | None = None
+        self._rtp: Any = None
+        self._dtls: Any = None
+        self._ice: GuardedConnection | None = None
+        self._streams: dict[int, StreamStatistics] = {}
+        self._payload_types: tuple[int, ...] = ()
+        self._gap: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._credit_s, self._credited_at = AHEAD_S, 0.0
+        self._controls, self._controlled_at = float(CONTROLS_PER_S), 0.0
+        self._stumbled = False
+
+    # From aiortc, and back
+
+    def listen(self, receiver: RTCRtpReceiver) -> None:
+        """Take over what a connected `receiver` gets from now on, also from an earlier one (ICE restart)."""
+        self.close()
+        # What aiortc does not have in its public interface; `verify` knows whether it is still there.
+        self._rtp = receiver
+        getattr(self._rtp, _STOP_DECODER)()
+        self._streams = getattr(self._rtp, _STREAMS)
+        codecs = getattr(self._rtp, _CODECS)
+        self._payload_types = tuple(number for number, codec in codecs.items() if codec.name.lower() == "opus")
+        self._dtls = self._rtp.transport
+        self._ice = self._dtls.transport._connection
+        assert isinstance(self._ice, GuardedConnection)
+        self._begin_stream(None)
+        self._credit_s, self._credited_at = AHEAD_S, self._clock()
+        self._ice.media = self.receive
+
+    @property
+    def payload_type(self) -> int:
+        """The number that was agreed for Opus."""
+        return self._payload_types[0]
+
+    def close(self) -> None:
+        """Take nothing more."""
+        for timer in (self._gap, self._idle):
+            if timer is not None:
+                timer.cancel()
+        self._gap = self._idle = None
+        if self._ice is not None:
+            self._ice.media = None
+
+    # Datagrams
+
+    def receive(self, data: bytes) -> bool:
+        """Take an SRTP or SRTCP packet from where the caller is known to be; runs fifty times a second.
+
+        Returns:
+            Whether the caller has sent it, and not sent it before.
+        """
+        try:
+            if is_rtcp(data):
+                self._control(data)
+            else:
+                self._media(data)
+            return True
+        except pylibsrtp.Error:
+            dropped["srtp"] += 1  # Forged, repeated or damaged.
+        except (ValueError, struct.error, IndexError):
+            dropped["malformed"] += 1
+        except Exception as error:  # noqa: BLE001 - the root of a callback: what leaves it is logged for each datagram
+            dropped["failed"] += 1
+            if not self._stumbled:
+                self._stumbled = True
+                logger.opt(exception=error).error("A packet of a caller was not understood: {}", type(error).__name__)
+        return False
+
+    def _media(self, data: bytes) -> None:
+        packet = RtpPacket.parse(self._dtls._rx_srtp.unprotect(data))
+        if packet.payload_type not in self._payload_types:
+            dropped["payload_type"] += 1
+            return
+        if packet.ssrc != self._ssrc:
+            self._begin_stream(packet.ssrc)
+        self._streams[packet.ssrc].add(packet)
+        self.last_at = self._clock()
+        if not packet.payload:
+            return  # Padding: it only says that the line lives.
+        piece = Piece(packet.sequence_number, packet.timestamp, packet.payload)
+        for ready in self._order.put(piece.number, piece):
+            self._unpack(ready)
+        self._watch_gap()
+        if self._idle is None:
+            self._idle = self._later(IDLE_AFTER_S, self._fill)
+
+    def _begin_stream(self, ssrc: int | None) -> None:
+        """Another source speaks: its numbers, its clock and its codec's state are its own."""
+        self._ssrc = ssrc
+        self._order.reset()
+        self._unpacker.reset()
+        self._streams.clear()
+        if ssrc is not None:
+            self._streams[ssrc] = StreamStatistics(RTP_HZ)
+
+    # Gaps
+
+    def _watch_gap(self) -> None:
+        if not self._order.waiting:
+            if self._gap is not None:
+                self._gap.cancel()
+                self._gap = None
+        elif self._gap is None:
+            self._gap = self._later(HOLD_S, self._give_up)
+
+    def _give_up(self) -> None:
+        self._gap = None
+        for ready in self._order.give_up():
+            self._unpack(ready)
+        self._watch_gap()
+
+    def _fill(self) -> None:
+        """Nothing may have come for a while: put silence in as time passes."""
+        assert self.last_at is not None
+        silent_s = self._clock() - self.last_at
+        if silent_s < IDLE_AFTER_S:
+            self._idle = self._later(IDLE_AFTER_S - silent_s, self._fill)
+        elif silent_s > IDLE_MOST_S:
+            self._idle = None
+        else:
+            self._idle = self._later(IDLE_STEP / RATE, self._fill)
+            self._give(self._unpacker.idle(IDLE_STEP))
+
+    def _later(self, delay_s: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(delay_s, act)
+
+    # Sound
+
+    def _unpack(self, piece: Piece) -> None:
+        try:
+            self._give(self._unpacker.take(piece))
+        except OpusError:
+            dropped["opus"] += 1
+
+    def _give(self, pcm: bytes) -> None:
+        """Hand whole windows on, as long as sound does not come much faster than time passes."""
+        now = self._clock()
+        self._credit_s = min(AHEAD_S, self._credit_s + now - self._credited_at) - len(pcm) / (RATE * 2)
+        self._credited_at = now
+        if self._credit_s < 0:
+            self._credit_s += len(pcm) / (RATE * 2)
+            dropped["flood"] += 1
+            return
+        self._pcm += pcm
+        while len(self._pcm) >= WINDOW_BYTES:
+            window = bytes(self._pcm[:WINDOW_BYTES])
+            del self._pcm[:WINDOW_BYTES]
+            self._hear(window)
+
+    # Control
+
+    def _control(self, data: bytes) -> None:
+        """Reports of the caller's side (RTCP); aiortc answers for them, as it does for what it does not know."""
+        now = self._clock()
+        self._controls = min(CONTROLS_PER_S, self._controls + (now - self._controlled_at) * CONTROLS_PER_S)
+        self._controlled_at = now
+        if self._controls < 1:
+            dropped["flood"] += 1
+            return
+        self._controls -= 1
+        for packet in RtcpPacket.parse(self._dtls._rx_srtp.unprotect_rtcp(data)):
+            if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+                for report in packet.reports:
+                    self._loss(report.fraction_lost / 256)
+            if isinstance(packet, RtcpSrPacket) and packet.ssrc != self._ssrc:
+                continue  # aiortc would remember each source for ever.
+            recipients = self._dtls._rtp_router.route_rtcp(packet)
+            if isinstance(packet, RtcpSrPacket):
+                recipients.add(self._rtp)
+            for recipient in recipients:
+                spawn(recipient._handle_rtcp_packet(packet), owner="RTCP")
+
+
+def ask_for_fec() -> None:
+    """Have every answer ask for in-band FEC (RFC 7587, section 6.1): browsers send none unasked."""
+    for codec in CODECS["audio"]:
+        if codec.name.lower() == "opus":
+            codec.parameters |= {"minptime": 10, "useinbandfec": 1}
+
+
+def verify() -> None:
+    """Check that the installed aiortc still has the places that `Receiver` takes; call it at start-up.
+
+    Raises:
+        RuntimeError: It has not; calls would be deaf.
+    """
+    names = set(RTCRtpReceiver.__init__.__code__.co_names)
+    methods = {name for name in vars(RTCRtpReceiver) if callable(getattr(RTCRtpReceiver, name))}
+    missing = [name for name in (_CODECS, _STREAMS) if name not in names]
+    missing += [name for name in (_STOP_DECODER, "_handle_rtcp_packet") if name not in methods]
+    missing += [name for name in ("_rx_srtp", "_rtp_router") if name not in RTCDtlsTransport.__init__.__code__.co_names]
+    if missing:
+        raise RuntimeError(
+            f"agent/media/receiver.py does not fit the installed aiortc: {', '.join(missing)} has moved. "
+            "Install the locked versions, or adapt it to the new one."
+        )
+
+
+metrics.show("media_dropped", "Media packets thrown away", "reason", dropped)
