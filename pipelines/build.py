@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pipecat.frames.frames import (
     EndFrame,
     Frame,
+    OutputAudioRawFrame,
+    TTSAudioRawFrame,
     TTSSpeakFrame,
     UserIdleTimeoutUpdateFrame,
 )
-from pipecat.observers.base_observer import BaseObserver
+from pipecat.observers.base_observer import BaseObserver, FrameProcessed, FramePushed
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
+from pipecat.pipeline.worker_observer import WorkerObserver
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import (
     LLMAssistantAggregator,
@@ -152,6 +155,7 @@ def build(
         ),
         conversation_id=call_id,
         enable_tracing=traced,
+        enable_turn_tracking=traced,
         additional_span_attributes={"parley.agent_type": agent.id},
         idle_timeout_secs=None,  # Silence is the idle prompt's business, a dead line the watchdog's.
         processor_unusable_policy=ProcessorUnusablePolicy.END,
@@ -159,6 +163,7 @@ def build(
         rtvi_observer_params=rtvi_params,
         observers=list(observers),
     )
+    worker._observer = _Observers(observers=worker._observer._observers)
     patience = _Patience(worker, desk, teller, idle_prompt_s, ending, lines(agent.language))
     patience.listen(user)
     conversation = Conversation(
@@ -171,6 +176,21 @@ def build(
     )
     _register_tools(services.llm, agent, desk, conversation, ending)
     return conversation
+
+
+class _Observers(WorkerObserver):
+    """pipecat tells every observer of every frame twice at every processor, which costs more than the processors.
+
+    None of ours wants to know of the second time, nor of sound that is on its way out.
+    """
+
+    async def on_process_frame(self, data: FrameProcessed) -> None:
+        """Keep it to oneself."""
+
+    async def on_push_frame(self, data: FramePushed) -> None:
+        """Tell of what may matter."""
+        if not isinstance(data.frame, OutputAudioRawFrame) or isinstance(data.frame, TTSAudioRawFrame):
+            await super().on_push_frame(data)
 
 
 class _Patience:

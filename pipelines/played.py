@@ -37,7 +37,8 @@ class Played(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, OutputAudioRawFrame):
             self._seconds += frame.num_frames / frame.sample_rate
-        elif isinstance(frame, SpeechMark):
+            return  # It has been played: nobody further down needs it, and every hop costs.
+        if isinstance(frame, SpeechMark):
             if frame.begins:
                 self._seconds = 0.0
             else:

@@ -47,9 +47,6 @@ the silence itself then decides. It happens when many callers fall silent at onc
 SPECULATE_AFTER_WINDOWS = 3
 """Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time."""
 
-ACTIVITY_S = 0.2
-"""How often it is told that the caller is still speaking."""
-
 UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
 
@@ -182,7 +179,6 @@ class UserAggregator(LLMUserAggregator):
         self._ours = strategies
         self._between_turns: UserTurnStrategies | None = None
         """What rules from the end of this turn on."""
-        self._active_at = 0.0
         self._in_turn = False
         self._voice: VADUserStartedSpeakingFrame | None = None
         self._asked = False  # about this turn, or since it
@@ -214,20 +210,20 @@ class UserAggregator(LLMUserAggregator):
         voice = self._vad_controller
         assert voice is not None
         voice._last_audio_time = monotonic_s()
-        before = voice._vad_state
         if self._user_turn_controller.user_turn_strategies is self._ours:
+            speaking = voice._vad_state is VADState.SPEAKING
             for strategy in self._ours.stop or []:
-                if isinstance(strategy, SmartTurnStop) and strategy.hear(window, voice=before is VADState.SPEAKING):
+                if isinstance(strategy, SmartTurnStop) and strategy.hear(window, voice=speaking):
                     self.create_task(strategy.let_silence_decide())
-        state = self._vad.analyze(window)
-        if state is before or state in (VADState.STARTING, VADState.STOPPING):
-            if before is VADState.SPEAKING and monotonic_s() - self._active_at >= ACTIVITY_S:
-                self._active_at = monotonic_s()
-                self.create_task(voice._call_event_handler("on_speech_activity"))
-            return
-        voice._vad_state = state
-        event = "on_speech_started" if state is VADState.SPEAKING else "on_speech_stopped"
-        self.create_task(voice._call_event_handler(event))
+        self._vad.hear(window, self._voice_is)
+
+    def _voice_is(self, state: VADState) -> None:
+        voice = self._vad_controller
+        assert voice is not None
+        if state is not voice._vad_state and state in (VADState.SPEAKING, VADState.QUIET):
+            voice._vad_state = state
+            event = "on_speech_started" if state is VADState.SPEAKING else "on_speech_stopped"
+            self.create_task(voice._call_event_handler(event))
 
     async def push_context_frame(self, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         """Put the question to the model."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from pipecat.frames.frames import Frame, InputAudioRawFrame, InterruptionFrame, OutputAudioRawFrame
+from pipecat.frames.frames import Frame, InputAudioRawFrame, InterruptionFrame, OutputAudioRawFrame, StartFrame
 from pipecat.pipeline.capabilities import BotCapabilities
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_transport import BaseTransport, TransportParams
@@ -79,6 +80,12 @@ class _Input(SmallWebRTCInputTransport):
 
 class _Output(SmallWebRTCOutputTransport):
     _client: _Client
+
+    async def set_transport_ready(self, frame: StartFrame) -> None:
+        """Five times a second pipecat tells every processor that the agent still speaks; here none wants to know."""
+        await super().set_transport_ready(frame)
+        for sender in self._media_senders.values():
+            sender._bot_speaking_frame_period = math.inf
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
