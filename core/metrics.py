@@ -70,6 +70,10 @@ seats = _now("seats", "Calls this process takes at once")
 seats_taken = _now("seats_taken", "Seats that are taken, by calls being opened too")
 draining = _now("draining", "1 while the process takes no new calls because it is about to end")
 
+# The media
+_WAIT_S = (0.001, 0.01, 0.03, 0.06, 0.1, 0.15, 0.3)
+verdict_wait_seconds = _seconds("verdict_wait", "From the end of speech to Smart Turn's verdict", buckets=_WAIT_S)
+
 # The process
 loop_lag_seconds = _now("event_loop_lag_seconds", "How late the event loop is, 95th percentile of five seconds")
 late_packets = _count("late_packets", "Packets of speech that left more than their own length late")

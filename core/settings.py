@@ -191,7 +191,7 @@ class Settings(BaseSettings):
 
     # Calls
     smart_turn_process: bool | None = Field(
-        None, description="Run the end-of-turn model in a process of its own; empty: where there are two cores or more"
+        None, description="Run the end-of-turn model in a process of its own; empty: once many callers speak"
     )
     media_plane: bool = Field(
         True,

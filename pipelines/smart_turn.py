@@ -1,7 +1,7 @@
 """One Smart Turn model for all calls of a process, run beside the event loop.
 
-A verdict is a burst of some 45 ms of CPU. Inside the process that carries the media it delays every other call's audio,
-so by default it runs in a process of its own; a thread is the fallback where there is one core only.
+A verdict is a burst of some 45 ms of CPU. While there are few of them a thread makes them; where they become many,
+their share of Python's lock delays every call's audio, and a process of its own takes over.
 """
 
 from __future__ import annotations
@@ -10,18 +10,30 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from loguru import logger
 from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
+from core.clock import monotonic_s
+
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
 NICENESS = 5
-"""Of the process: where the two share a core, audio goes first."""
+"""Of the thread or process: where they share a core, audio goes first."""
+
+APART_SHARE = 0.1
+"""Share of a core that verdicts take in a thread before they get a process: some two a second, or nine dense calls."""
+
+SHARE_OVER_S = 10.0
 
 _model: LocalSmartTurnAnalyzerV3 | None = None
 
@@ -30,34 +42,44 @@ def _load(*, own_process: bool) -> None:
     global _model
     if own_process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
-        if hasattr(os, "nice"):
-            os.nice(NICENESS)
+    if hasattr(os, "setpriority"):
+        # Linux: of this thread alone, which in a process of its own is all there is.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     _model = LocalSmartTurnAnalyzerV3()
 
 
-def _load_in_process() -> None:
-    _load(own_process=True)
-
-
-def _load_in_thread() -> None:
-    _load(own_process=False)
-
-
-def _probability(pcm: bytes) -> float:
+def _probability(pcm: bytes) -> tuple[float, float]:
+    """The verdict on a turn, and the seconds of CPU it took."""
     assert _model is not None
+    before = time.thread_time()
     samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
-    return float(_model._predict_endpoint(samples)["probability"])
+    probability = float(_model._predict_endpoint(samples)["probability"])
+    return probability, time.thread_time() - before
 
 
 class SmartTurnModel:
     """The probability that a speaker has finished, for all calls, one question at a time.
 
     Source: pipecat's bundled smart-turn-v3.2 (BSD-2-Clause), 16 kHz mono, last 8 s of a turn.
+
+    Args:
+        own_process: Whether a process of its own answers; None: as soon as the load asks for it and there is a core
+            for it.
+        clock: Seconds that only grow.
     """
 
-    def __init__(self, *, own_process: bool | None = None) -> None:
-        self._own_process = (os.cpu_count() or 1) > 1 if own_process is None else own_process
+    def __init__(self, *, own_process: bool | None = None, clock: Callable[[], float] = monotonic_s) -> None:
+        self._may_move = own_process is None and (os.cpu_count() or 1) > 1
+        self._own_process = bool(own_process)
+        self._clock = clock
         self._executor: Executor | None = None
+        self._next: tuple[ProcessPoolExecutor, Future[tuple[float, float]]] | None = None
+        self._spent: deque[tuple[float, float]] = deque()
+
+    @property
+    def own_process(self) -> bool:
+        """Whether a process of its own answers."""
+        return self._own_process
 
     async def warm(self) -> None:
         """Load the model and run it once, so that the first caller does not wait for it."""
@@ -66,25 +88,74 @@ class SmartTurnModel:
     def ask(self, samples: npt.NDArray[np.int16]) -> Future[float]:
         """Ask whether the turn in `samples` (16 kHz mono) is complete; the future holds a probability 0..1."""
         pcm = samples[-MAX_SAMPLES:].tobytes()
+        self._move_when_ready()
         try:
-            return self._ready_executor().submit(_probability, pcm)
+            made = self._ready_executor().submit(_probability, pcm)
         except BrokenProcessPool:
             logger.error("The Smart Turn process died; going on in a thread")
             self.close()
-            self._own_process = False
-            return self._ready_executor().submit(_probability, pcm)
+            self._own_process = self._may_move = False
+            made = self._ready_executor().submit(_probability, pcm)
+        answer: Future[float] = Future()
+        answer.add_done_callback(lambda asked: made.cancel() if asked.cancelled() else None)
+        made.add_done_callback(partial(self._answer, answer))
+        return answer
+
+    def _answer(self, answer: Future[float], made: Future[tuple[float, float]]) -> None:
+        """Hand a verdict on; runs in the executor's thread."""
+        if made.cancelled() or not answer.set_running_or_notify_cancel():
+            answer.cancel()
+        elif error := made.exception():
+            answer.set_exception(error)
+        else:
+            probability, took_s = made.result()
+            self._spent.append((self._clock(), took_s))
+            answer.set_result(probability)
+
+    # Where it runs
 
     def _ready_executor(self) -> Executor:
         if self._executor is None:
-            if self._own_process:
-                context = multiprocessing.get_context("spawn")
-                self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=_load_in_process)
-            else:
-                self._executor = ThreadPoolExecutor(1, thread_name_prefix="smart-turn", initializer=_load_in_thread)
+            self._executor = _process() if self._own_process else _thread()
         return self._executor
+
+    @property
+    def _share(self) -> float:
+        """Share of a core that verdicts have taken lately."""
+        oldest = self._clock() - SHARE_OVER_S
+        while self._spent and self._spent[0][0] < oldest:
+            self._spent.popleft()
+        return sum(took_s for _, took_s in tuple(self._spent)) / SHARE_OVER_S
+
+    def _move_when_ready(self) -> None:
+        """Begin a process when there is much to do, and go over to it once its model is loaded."""
+        if self._next is not None:
+            process, warm = self._next
+            if warm.done():
+                self._next = None
+                if warm.exception() is None:
+                    if self._executor is not None:
+                        self._executor.shutdown(wait=False)  # What it has been asked it still answers.
+                    self._executor, self._own_process = process, True
+                    logger.info("Ends of turns are found by a process of its own from now on")
+        elif self._may_move and not self._own_process and self._share > APART_SHARE:
+            self._may_move = False
+            process = _process()
+            self._next = process, process.submit(_probability, bytes(SAMPLE_RATE * 2))
 
     def close(self) -> None:
         """Stop the process or thread; questions still waiting are dropped."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        executors = [self._executor, self._next[0] if self._next else None]
+        self._executor = self._next = None
+        for executor in executors:
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _process() -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=partial(_load, own_process=True))
+
+
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="smart-turn", initializer=partial(_load, own_process=False))

@@ -33,6 +33,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
+from core import metrics
 from core.clock import monotonic_s
 from pipelines.smart_turn import SmartTurnModel
 from pipelines.voice import WINDOW, SileroVAD
@@ -94,6 +95,8 @@ class SmartTurnAnalyzer(BaseSmartTurn):
             logger.debug("No verdict of Smart Turn in time; the silence decides")
             self._clear(EndOfTurnState.COMPLETE)
             return EndOfTurnState.COMPLETE, None
+        finally:
+            metrics.verdict_wait_seconds.observe(monotonic_s() - asked_at)
         if probability is None:
             return EndOfTurnState.INCOMPLETE, None
         complete = probability > 0.5

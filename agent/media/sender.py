@@ -24,6 +24,10 @@ LOOK_AHEAD_S = 0.06
 """Sound held beyond what has been sent. pipecat refills only when a chunk is used up, so there any delay of the event
 loop is heard as a gap; an interruption drops what is held."""
 
+PATIENCE, HURRY_S = 5, 0.002
+"""When sound runs out its writer is given a little time, so often and so long, before silence is sent in its place: a
+loop that was held up brings the writer's turn only after ours."""
+
 HANGOVER_FRAMES = 3
 """Silent frames sent after speech: they drain the codec, so that the next answer does not begin with a residue."""
 
@@ -77,6 +81,9 @@ class Sender:
         self._room: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hangover = 0
+        self._patience = 0
+        self._silent_bytes = 0
+        """Sent since the last sound."""
         self._origin_s: float | None = None
         self._due_s = 0.0  # since the origin
         self._sequence = secrets.randbelow(0x8000)  # Low, so that no early wrap-around confuses SRTP (RFC 3711, 3.3.1).
@@ -155,27 +162,33 @@ class Sender:
         self._timer = None
         now_s = self._clock() - self._origin_s
         while self._due_s <= now_s:
-            if not self._buffer and self._hangover == 0:
-                return  # Silence: the next `write` begins anew.
+            if len(self._buffer) < self._frame_bytes:
+                if self._hangover == 0 and not self._buffer:
+                    self._silent_bytes = 0
+                    return  # Silence: the next `write` begins anew.
+                if self._patience:
+                    self._patience -= 1
+                    self._wait(HURRY_S)
+                    return
             if now_s - self._due_s > FRAME_S:
                 metrics.late_packets.inc()
             self._send_frame()
-        wait_s = self._due_s - now_s
-        self._timer = asyncio.get_running_loop().call_later(wait_s, self._tick)
+        self._wait(self._due_s - now_s)
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
         self._tell_room()
 
     def _send_frame(self) -> None:
-        begins = self._hangover == 0
-        if self._buffer:
-            self._hangover = HANGOVER_FRAMES
+        begins, sound = self._hangover == 0, bytes(self._buffer[: self._frame_bytes])
+        del self._buffer[: self._frame_bytes]
+        if sound:
+            metrics.inserted_seconds.inc(self._silent_bytes / 2 / self._rate)
+            self._silent_bytes, self._hangover, self._patience = 0, HANGOVER_FRAMES, PATIENCE
         else:
             self._hangover -= 1
-        missing = self._frame_bytes - len(self._buffer)
-        pcm = bytes(self._buffer[: self._frame_bytes]).ljust(self._frame_bytes, b"\0")
-        del self._buffer[: self._frame_bytes]
-        if missing > 0 and self._room is not None:
-            metrics.inserted_seconds.inc(missing / 2 / self._rate)
-        self._send(self._encoder.encode(pcm), marker=begins)
+        self._silent_bytes += self._frame_bytes - len(sound)
+        self._send(self._encoder.encode(sound.ljust(self._frame_bytes, b"\0")), marker=begins)
         self._due_s += FRAME_S
 
     def _send(self, payload: bytes, *, marker: bool) -> None:

@@ -132,3 +132,30 @@ async def test_a_process_of_its_own_gives_the_same_verdict(model: SmartTurnModel
     finally:
         beside.close()
     assert apart == pytest.approx(await asyncio.wrap_future(model.ask(samples)), abs=1e-4)
+
+
+async def test_many_verdicts_get_a_process_and_none_is_lost_on_the_way() -> None:
+    import asyncio
+
+    samples, now = np.frombuffer(speech("balance"), np.int16), 0.0
+    model = SmartTurnModel(clock=lambda: now)
+    model._may_move = True  # also where there is one core
+    try:
+        verdicts: list[float] = []
+        async with asyncio.timeout(60):
+            while not model.own_process:
+                verdicts += await asyncio.gather(*(asyncio.wrap_future(model.ask(samples)) for _ in range(3)))
+        verdicts.append(await asyncio.wrap_future(model.ask(samples)))
+        assert len({round(verdict, 3) for verdict in verdicts}) == 1
+    finally:
+        model.close()
+
+
+async def test_a_question_that_is_withdrawn_is_not_answered(model: SmartTurnModel) -> None:
+    import asyncio
+
+    samples = np.frombuffer(speech("balance"), np.int16)
+    first, second = model.ask(samples), model.ask(samples)
+    second.cancel()
+    assert await asyncio.wrap_future(first) > 0.5
+    assert second.cancelled()
