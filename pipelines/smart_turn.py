@@ -17,13 +17,16 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from loguru import logger
-from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
 from core.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
@@ -43,8 +46,12 @@ def _load(*, own_process: bool) -> None:
     if own_process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     if hasattr(os, "setpriority"):
-        # Linux: of this thread alone, which in a process of its own is all there is.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        # On Linux of this thread alone, which in a process of its own is all there is.
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+    # Seconds of work in a new process, which calls must not wait for.
+    from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
+
     _model = LocalSmartTurnAnalyzerV3()
 
 
@@ -133,11 +140,14 @@ class SmartTurnModel:
             process, warm = self._next
             if warm.done():
                 self._next = None
-                if warm.exception() is None:
-                    if self._executor is not None:
-                        self._executor.shutdown(wait=False)  # What it has been asked it still answers.
-                    self._executor, self._own_process = process, True
-                    logger.info("Ends of turns are found by a process of its own from now on")
+                if error := warm.exception():
+                    logger.error("No process for ends of turns, they stay in a thread: {}", type(error).__name__)
+                    process.shutdown(wait=False)
+                    return
+                if self._executor is not None:
+                    self._executor.shutdown(wait=False)  # What it has been asked it still answers.
+                self._executor, self._own_process = process, True
+                logger.info("Ends of turns are found by a process of its own from now on")
         elif self._may_move and not self._own_process and self._share > APART_SHARE:
             self._may_move = False
             process = _process()
