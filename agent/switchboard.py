@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -116,15 +116,6 @@ class Session:
     given_up: str | None = None
     early_candidates: deque[Candidate] = field(default_factory=lambda: deque(maxlen=MAX_CANDIDATES))
 
-    def come_to(self, stage: Stage) -> None:
-        """Go on to another stage."""
-        self.stage, self.since = stage, monotonic_s()
-
-    def place(self, worker: Worker) -> None:
-        """Take a seat."""
-        self.worker, self.life = worker, worker.life
-        self.come_to(Stage.STARTING)
-
     @property
     def seated(self) -> bool:
         """Whether it takes a seat."""
@@ -158,14 +149,19 @@ class Switchboard:
 
     It knows each worker by what it has last told, and looks at that before it does anything: calls that have ended or
     were lost since are then no longer there.
+
+    Args:
+        node: Name of this server in the record.
+        clock: Seconds that only grow.
     """
 
-    def __init__(self, settings: Settings, crew: Crew, *, node: str) -> None:
+    def __init__(self, settings: Settings, crew: Crew, *, node: str, clock: Callable[[], float] = monotonic_s) -> None:
         self.node = node
         self.refusals = Refusals(node)
         self.draining = False
         self._settings = settings
         self._crew = crew
+        self._clock = clock
         self._sessions: dict[str, Session] = {}
 
     # What is going on
@@ -222,12 +218,12 @@ class Switchboard:
 
     def _look(self) -> None:
         """See which calls have ended, which were lost, and which sessions nobody wants any more."""
-        now = monotonic_s()
+        now = self._clock()
         told = {worker.number: _told(worker.state) for worker in self.workers}
         for session in list(self._sessions.values()):
             worker = session.worker
             if session.seated and worker is not None and worker.life != session.life:
-                session.come_to(Stage.LOST)
+                self._come_to(session, Stage.LOST)
             elif session.stage is Stage.OPEN and worker is not None:
                 revision, calls = told[worker.number]
                 # A state from before the call was opened cannot know of it.
@@ -237,6 +233,13 @@ class Switchboard:
                 session.stage is Stage.LOST and now - session.since > LOST_TTL_S
             ):
                 del self._sessions[session.id]
+
+    def _come_to(self, session: Session, stage: Stage) -> None:
+        session.stage, session.since = stage, self._clock()
+
+    def _place(self, session: Session, worker: Worker) -> None:
+        session.worker, session.life = worker, worker.life
+        self._come_to(session, Stage.STARTING)
 
     # Admission
 
@@ -251,7 +254,7 @@ class Switchboard:
         own = sum(1 for each in waiting if each.owner.subject == owner.subject)
         if own >= MAX_SESSIONS_PER_OWNER or len(waiting) >= MAX_SESSIONS:
             raise TooManyCalls("Too many calls were prepared and not started; wait two minutes", retry_after_s=120)
-        session = Session(new_id("call"), owner, agent_type, monotonic_s())
+        session = Session(new_id("call"), owner, agent_type, self._clock())
         self._sessions[session.id] = session
         return session
 
@@ -299,7 +302,7 @@ class Switchboard:
     def _load(self, worker: Worker, state: WorkerState) -> Load:
         seated = [each for each in self._sessions.values() if each.seated and each.worker is worker]
         taken = max(len(seated), state.seats_taken)
-        settling = sum(1 for each in seated if monotonic_s() - each.since < SETTLING_S)
+        settling = sum(1 for each in seated if self._clock() - each.since < SETTLING_S)
         busy = state.busy + settling * CALL_SHARE
         full = ""
         if state.draining:
@@ -325,7 +328,7 @@ class Switchboard:
             return await self._renegotiate(session, checked, restart=restart)
         if session.stage is not Stage.PROMISED:
             raise AlreadyUsed("This session has already started its call; begin a new one")
-        session.place(self._admit(owner, session.agent_type))
+        self._place(session, self._admit(owner, session.agent_type))
         # Also when whoever has asked is gone: the worker will not ask who still wants the call.
         return await finish(self._start(session, checked), owner=f"start {session.id}")
 
@@ -343,7 +346,7 @@ class Switchboard:
             self._sessions.pop(session.id, None)
             raise
         session.revision, session.pc_id = answer.revision, answer.pc_id
-        session.come_to(Stage.OPEN)
+        self._come_to(session, Stage.OPEN)
         if session.given_up is not None:
             await self._end(session, session.given_up)
             raise NotFound("The call was given up while it started")
@@ -365,20 +368,20 @@ class Switchboard:
                 if not isinstance(refusal, NeverAsked) and refusal.code != ServerBusy.code:
                     raise
                 tried.append(session.worker)
-            session.place(self._roomiest(but=tried))
+            self._place(session, self._roomiest(but=tried))
 
     def _not_started(self, session: Session, refusal: AppError) -> None:
         if refusal.code in _TURNED_AWAY:
             self.turned_away(session.agent_type, refusal.code)
         if isinstance(refusal, Unreachable):
             # The call may be on record, or even open until it finds that nobody comes: the id is used up.
-            session.come_to(Stage.LOST)
+            self._come_to(session, Stage.LOST)
         elif refusal.code == StartFailed.code or session.given_up is not None:
             self._sessions.pop(session.id, None)
         else:
             # Nothing has been used up, and the session stays good for another try.
             session.worker = None
-            session.come_to(Stage.PROMISED)
+            self._come_to(session, Stage.PROMISED)
 
     async def _renegotiate(self, session: Session, offer: str, *, restart: bool) -> Answer:
         assert session.worker is not None

@@ -10,7 +10,7 @@ import asyncio
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
@@ -43,7 +43,7 @@ class Orders:
         socket: Path at which it is to answer.
     """
 
-    settings: str
+    settings: str = field(repr=False)
     number: int
     node: str
     socket: str
@@ -66,6 +66,8 @@ class WorkerServer(uvicorn.Server):
             uds=orders.socket,
             loop="auto",  # uvloop where it is installed
             lifespan="off",
+            ws="none",
+            proxy_headers=False,
             access_log=False,
             log_config=None,
             timeout_keep_alive=KEPT_S,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ class Opening:
     call_id: str
     owner: Claims
     agent_type: str
-    sdp: str
+    sdp: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Renegotiation:
     """A later offer of an open call; `restart` asks for a new connection in its place."""
 
     call_id: str
-    sdp: str
+    sdp: str = field(repr=False)
     restart: bool
 
 
@@ -47,7 +47,7 @@ class Digits:
     """What was typed on an open call's keypad; None cancels."""
 
     call_id: str
-    code: str | None
+    code: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Answer:
         revision: A state of the worker with this revision or a later one knows of the call.
     """
 
-    sdp: str
+    sdp: str = field(repr=False)
     type: str
     pc_id: str
     revision: int
@@ -114,7 +114,7 @@ class Entered:
 class Text:
     """A text that was sent to somebody's page."""
 
-    text: str
+    text: str = field(repr=False)
     at: datetime
 
 
