@@ -309,9 +309,16 @@ class Switchboard:
             full = "The server is restarting; try again in a moment"
         elif taken >= state.seats:
             full = "All lines are busy; try again in a moment"
-        elif state.lag_ms > self._settings.max_loop_lag_ms or busy > self._settings.max_loop_busy < 1:
+        elif self._late(state) or self._too_busy(busy):
             full = "The server is busy; try again in a moment"
         return Load(worker, taken, state.seats, busy, full)
+
+    def _late(self, state: WorkerState) -> bool:
+        return state.lag_ms > self._settings.max_loop_lag_ms
+
+    def _too_busy(self, busy: float) -> bool:
+        most = self._settings.max_loop_busy
+        return most < 1 and busy > most
 
     # Signalling
 

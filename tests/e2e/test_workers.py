@@ -20,14 +20,15 @@ from core.db import Database
 from core.settings import DEV_ADMIN_PASSWORD
 from tests.databases import Cluster, postgres_cluster
 from tests.e2e.conftest import AUDIO, Dial, end_reason, until
-from tests.servers import Server
+from tests.e2e.test_doors import offer_sdp
+from tests.servers import Server, alive, descendants
 
 __all__ = ["postgres_cluster"]
 
 pytestmark = pytest.mark.timeout(300)  # three processes start where there may be one core
 
 TOKEN = "a token for Prometheus alone"
-TWO = {"MEDIA_WORKERS": "2", "MAX_CALLS": "3", "METRICS_TOKEN": TOKEN}
+TWO = {"MEDIA_WORKERS": "2", "MAX_CALLS": "3", "IDLE_PROMPT_S": "200", "METRICS_TOKEN": TOKEN}
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +213,11 @@ async def test_the_use_of_a_call_that_died_unheard_is_given_back(
     crowd: Server, dial: Dial, office: httpx.AsyncClient
 ) -> None:
     caller = await dial(crowd, connect=False)
-    with pytest.raises(TimeoutError):
-        await caller.connect(timeout_s=0.3)  # there is an answer, but no word yet
+    async with httpx.AsyncClient(base_url=crowd.url, trust_env=False, timeout=20) as http:
+        http.headers["Authorization"] = f"Bearer {caller.token}"
+        caller.session_id = (await http.post("/start")).json()["sessionId"]
+        offer = {"sdp": await offer_sdp(), "type": "offer"}
+        assert (await http.post(f"/sessions/{caller.session_id}/api/offer", json=offer)).status_code == 200
     victim = (await workers(office))[node_of(crowd, caller) - 1]
     os.kill(victim["pid"], signal.SIGKILL)
     query = (
@@ -371,27 +375,3 @@ async def test_on_postgres_a_lost_workers_calls_are_closed_too(
 def candidates_of(caller: Caller) -> list[str]:
     """The ports of the server's candidates."""
     return [line.split()[5] for line in caller.answer_sdp.splitlines() if line.startswith("a=candidate:")]
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process that this one has started, directly or not."""
-    parents = {int(path.name): _stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
-    found: list[int] = []
-    newest = [pid]
-    while newest:
-        newest = [each for each, stat in parents.items() if stat and int(stat[1]) in newest]
-        found += newest
-    return found
-
-
-def alive(pid: int) -> bool:
-    stat = _stat(Path(f"/proc/{pid}"))
-    return stat is not None and stat[0] != "Z"
-
-
-def _stat(process: Path) -> list[str] | None:
-    """State, parent and so on."""
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
