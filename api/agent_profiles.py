@@ -90,16 +90,8 @@ async def save_profile(agent_type: str, body: ProfileIn, app: App, actor: Acting
     async with app.db.transaction() as db:
         profile = await profiles.save(db, profile, actor=actor, now=utc_now())
     served = serving.serve(app.settings, agent, profile)
-    tasks.spawn(_prepare(app, served), owner=f"profile {agent.id}")
+    tasks.spawn(app.switchboard.reload(agent.id), owner=f"profile {agent.id}")
     return _shown(served)
-
-
-async def _prepare(app: Shared, served: Served) -> None:
-    """Load and make what the next call will need; calls of other processes do so when they come."""
-    known = serving.briefs([served])
-    await vendors.warm(app.settings, known)
-    await vendors.check(app.settings, known)
-    await vendors.prepare_prompts(app.settings, known)
 
 
 def _offered(app: Shared, kind: Kind) -> list[ProviderOut]:

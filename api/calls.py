@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from agent.webrtc import Candidate
+from agent.worker.words import Entered
 from api.deps import App, Caller, Shared
 from api.fields import Code, PathId
 from api.limited import Limited
 from calls import log as call_log
 from core.errors import AppError, Invalid
-from pipelines.base import Outcome
 
 router = APIRouter(tags=["calls"])
 record = APIRouter(prefix="/calls", tags=["calls"])
@@ -213,9 +213,8 @@ async def _candidates(app: Shared, caller: Caller, session_id: str, body: Candid
     return StatusOut()
 
 
-def _code_out(outcome: Outcome) -> KeypadOut:
-    tries = outcome.code.tries_left if outcome.code else 0
-    return KeypadOut(right=outcome.right, tries_left=tries, state=outcome.state)
+def _code_out(entered: Entered) -> KeypadOut:
+    return KeypadOut(right=entered.right, tries_left=entered.tries_left, state=entered.state)
 
 
 def _agent_type(data: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from agent import serving
 from api.deps import App, Shared
 from core.errors import AppError
 from providers import catalog as vendors
+from providers.failover import Breaker
 
 router = APIRouter(tags=["health"])
 
@@ -48,9 +49,10 @@ async def health(app: App, response: Response) -> HealthOut:
         state = vendors.readiness(app.settings, choice.name, kind)
         checks[kind] = "ok" if state.ok else f"{choice.name}: {state.why}"
     served = await serving.look(app.db, app.settings)
+    resting, workers = app.switchboard.resting(), len(app.switchboard.workers)
     known = {
-        f"{breaker.kind} {breaker.vendor}": f"at rest: it {breaker.words}" if breaker.open else "ok"
-        for breaker in vendors.vendors(app.settings, serving.briefs(served))
+        f"{each.kind} {each.vendor}": _rest(each, resting.get((each.kind, each.vendor), 0), workers)
+        for each in vendors.vendors(app.settings, serving.briefs(served))
     }
     agents = {each.agent.id: each.trouble or "ok" for each in served}
     healthy = all(check == "ok" for check in checks.values())
@@ -75,14 +77,24 @@ async def liveness() -> StateOut:
 
 @router.get("/readiness")
 async def readiness(app: App, response: Response) -> StateOut:
-    """New calls are taken; 503 while draining or without a database."""
+    """New calls are taken; 503 while draining, without a database, or while nobody can carry calls."""
     if app.switchboard.draining:
         response.status_code = 503
         return StateOut(status="draining")
+    if not app.switchboard.states:
+        response.status_code = 503
+        return StateOut(status="no voice workers")
     database = await database_state(app)
     if database != "ok":
         response.status_code = 503
     return StateOut(status="ready" if database == "ok" else "no database")
+
+
+def _rest(vendor: Breaker, by: int, workers: int) -> str:
+    """`ok`, or who leaves a vendor alone: all that carry calls, or some."""
+    if vendor.open:
+        return f"at rest: it {vendor.words}"
+    return f"at rest in {by} of {workers} workers" if by else "ok"
 
 
 async def database_state(app: Shared) -> str:

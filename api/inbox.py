@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.deps import App, Who
 from core.clock import utc_now
 from core.errors import Forbidden, NotFound
+from identity.delivery import INBOX_TEXTS
 
 router = APIRouter(prefix="/inbox", tags=["portal"])
 
@@ -24,7 +25,7 @@ class TextOut(BaseModel):
 class InboxOut(BaseModel):
     """The texts of the last minutes, the newest first."""
 
-    data: list[TextOut] = Field(max_length=5)
+    data: list[TextOut] = Field(max_length=INBOX_TEXTS)
 
 
 @router.get("")
@@ -34,5 +35,7 @@ async def inbox(app: App, who: Who) -> InboxOut:
         raise Forbidden("Your texts are sent to the address or number on record", code="not_a_guest")
     if app.delivery.inbox is None:
         raise NotFound("Texts are not shown on this page.", code="no_inbox")
-    texts = app.delivery.inbox.of(who.subject, now=utc_now())
-    return InboxOut(data=[TextOut(text=text.text, at=text.at) for text in texts])
+    here = [TextOut(text=text.text, at=text.at) for text in app.delivery.inbox.of(who.subject, now=utc_now())]
+    # Codes that are asked for in a call are sent by whoever carries it.
+    there = [TextOut(text=text.text, at=text.at) for text in await app.switchboard.texts(who.subject)]
+    return InboxOut(data=sorted(here + there, key=lambda text: text.at, reverse=True)[:INBOX_TEXTS])

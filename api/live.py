@@ -59,7 +59,7 @@ class LiveOut(BaseModel):
     """What is going on."""
 
     at: datetime
-    seats: int = Field(description="Calls the process that answers takes at once")
+    seats: int = Field(description="Calls that can be open at once")
     seats_taken: int
     lag_ms: float
     calls: list[LiveCallOut]

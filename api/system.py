@@ -14,15 +14,16 @@ from pydantic import BaseModel, Field, SecretStr
 from pydantic_core import PydanticUndefined
 
 from agent import serving
+from agent.worker.words import Worker
 from api.deps import App, Shared, admin
 from api.health import database_state
 from api.limited import OPERATOR
 from core import VERSION
 from core.clock import utc_now
-from core.settings import Settings
+from core.settings import MAX_WORKERS, Settings
 from identity import users
 from providers import catalog as vendors
-from providers.base import KIND_NAMES
+from providers.base import KIND_NAMES, Kind
 
 MASK = "••••"
 _IN_URLS = re.compile(r"(?<=://)\S*(?=@)|(?<=password=)[^&\s]+")
@@ -62,6 +63,21 @@ class AdminNameOut(BaseModel):
     username: str
 
 
+class WorkerOut(BaseModel):
+    """A process that carries calls."""
+
+    number: int = Field(description="0 is the process that answers")
+    state: Literal["ready", "draining", "silent"] = Field(
+        description="`silent` tells nothing: it is being started, hangs, or is about to be replaced"
+    )
+    pid: int | None
+    seats: int
+    seats_taken: int
+    lag_ms: float = Field(description="How late its event loop is, 95th percentile of five seconds")
+    busy: float = Field(description="Share of the last second in which that loop was at work")
+    restarts: int
+
+
 class SystemOut(BaseModel):
     """The state of the installation, as the process that answers sees it."""
 
@@ -73,7 +89,8 @@ class SystemOut(BaseModel):
     seats: int
     seats_taken: int
     draining: bool
-    lag_ms: float = Field(description="How late the event loop is, 95th percentile of five seconds")
+    lag_ms: float = Field(description="How late the latest event loop of those that carry calls is")
+    workers: list[WorkerOut] = Field(max_length=MAX_WORKERS)
     configuration: list[SettingOut]
     versions: dict[str, str]
     default_passwords: list[AdminNameOut] = Field(
@@ -108,9 +125,24 @@ async def system(app: App) -> SystemOut:
         seats_taken=app.switchboard.seats_taken,
         draining=app.switchboard.draining,
         lag_ms=round(app.switchboard.lag_ms, 1),
+        workers=[_worker(worker) for worker in app.switchboard.workers],
         configuration=configuration(app.settings),
         versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         default_passwords=[AdminNameOut(id=admin.id, username=admin.username) for admin in published],
+    )
+
+
+def _worker(worker: Worker) -> WorkerOut:
+    state = worker.state
+    return WorkerOut(
+        number=worker.number,
+        state="silent" if state is None else "draining" if state.draining else "ready",
+        pid=state and state.pid,
+        seats=state.seats if state else 0,
+        seats_taken=state.seats_taken if state else 0,
+        lag_ms=round(state.lag_ms, 1) if state else 0.0,
+        busy=round(state.busy, 3) if state else 0.0,
+        restarts=worker.restarts,
     )
 
 
@@ -131,7 +163,7 @@ async def look(app: Shared) -> None:
     for kind in vendors.KINDS:
         choice = vendors.choose(app.settings, kind)
         ready = vendors.readiness(app.settings, choice.name, kind)
-        at_rest = [name for name in choice.chain if vendors.breaker(app.settings, name, kind).open]
+        at_rest = [name for name in choice.chain if _at_rest(app, name, kind)]
         told = f"{choice.told}; left alone for now: {', '.join(at_rest)}" if at_rest else choice.told
         parts.note(kind, ok=ready.ok, at=now, detail=told if ready.ok else f"{choice.name}: {ready.why}")
     served = await serving.look(app.db, app.settings)
@@ -141,11 +173,17 @@ async def look(app: Shared) -> None:
         f"{vendor.kind} {vendor.vendor}": vendor for vendor in vendors.vendors(app.settings, serving.briefs(served))
     }
     for name, vendor in known.items():
-        told = f"left alone for now: it {vendor.words}" if vendor.open else "serves"
-        parts.note(name, ok=not vendor.open, at=now, detail=told)
+        at_rest = _at_rest(app, vendor.vendor, vendor.kind)
+        told = f"left alone for now: it {vendor.words or 'failed in some workers'}" if at_rest else "serves"
+        parts.note(name, ok=not at_rest, at=now, detail=told)
     for part in parts.all():
         if part.name.startswith(_VENDORS) and part.name not in known:
             parts.forget(part.name)
+
+
+def _at_rest(app: Shared, vendor: str, kind: Kind) -> bool:
+    """Whether calls leave a vendor alone, in any process that carries some."""
+    return vendors.breaker(app.settings, vendor, kind).open or (kind, vendor) in app.switchboard.resting()
 
 
 def configuration(settings: Settings) -> list[SettingOut]:

@@ -134,7 +134,7 @@ class Caller:
         self.microphone = Microphone()
         self.session_id: str | None = None
         self.pc_id: str | None = None
-        self.answer_sdp = ""
+        self.offer_sdp = self.answer_sdp = ""
         self.ended = asyncio.Event()
         self._http = http or new_http()
         self._owns_http = http is None
@@ -193,7 +193,7 @@ class Caller:
         transceiver.receiver._handle_rtp_packet = self.ear.hear  # pyright: ignore[reportAttributeAccessIssue]
         self._stay_on_loopback(transceiver)
         await self._pc.setLocalDescription(await self._pc.createOffer())
-        sdp = self._pc.localDescription.sdp
+        sdp = self.offer_sdp = self._pc.localDescription.sdp
         offer = {"sdp": _without_candidates(sdp) if self.trickle else sdp, "type": "offer"}
         path = "/api/offer"
         self.timing.offered_s = time.monotonic()

@@ -1,6 +1,6 @@
 """The product as it is, in a process of its own, with seats enough to find its limit.
 
-The vendors are the instant ones, unless the environment has keys of others.
+The vendors are the instant ones, unless the environment has keys of others. MEDIA_WORKERS works as in the product.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from api.app import create_app
 from api.welcome import issue_codes, prepare
 from bench import fakes
 from bench.serving import serve
+from bench.worker import COMMAND
 from core.db import migrate
 from core.settings import Settings
 from providers import catalog
@@ -37,10 +38,12 @@ def build(data_dir: Path, port: int) -> tuple[Any, dict[str, Any]]:
         max_calls=SEATS,
         max_calls_per_user=SEATS,
         max_loop_lag_ms=10_000,
+        max_loop_busy=1,
+        media_workers=int(os.environ.get("MEDIA_WORKERS", "0")),
         log_level="WARNING",
     )
     migrate(settings.sqlalchemy_url)
-    app = create_app(settings)
+    app = create_app(settings, worker_command=COMMAND)
     return app, {"code": asyncio.run(_prepare(settings)), "database": str(data_dir / "parley.db")}
 
 

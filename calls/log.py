@@ -58,7 +58,7 @@ class CallRecord(Base):
         subject: Whose token opened it: a user's id, or the code's.
         customer_id: Who the caller is in the business the agent serves, where there is one.
         channel: How the audio travels: `webrtc`, `websocket`, `phone`.
-        node: The process that serves it; a restart sweeps its own calls only.
+        node: The process that serves it, `<server>` or `<server>/<worker>`; a restart sweeps its own calls only.
         connected_at: When media first flowed; None for a call that never connected.
         end_reason: Why it ended, snake_case; the first reason given stays.
         rating: What the caller gave it, 1 to 5.
@@ -174,11 +174,11 @@ async def close_call(db: AsyncSession, *, call_id: str, reason: str, at: datetim
 
 
 async def sweep_orphans(db: AsyncSession, *, node: str = "") -> list[str]:
-    """Close calls that a process named `node` left open when it died; which.
+    """Close calls that a process named `node`, or one of its workers, left open when it died; which.
 
     They ended when the record last heard of them.
     """
-    return await _sweep(db, CallRecord.node == node)
+    return await _sweep(db, or_(CallRecord.node == node, CallRecord.node.startswith(f"{node}/", autoescape=True)))
 
 
 async def sweep_forgotten(db: AsyncSession, *, at: datetime, longest: timedelta) -> list[str]:

@@ -68,6 +68,7 @@ calls_ended = _count("calls_ended", "Calls that have ended", "agent_type", "reas
 calls_refused = _count("calls_refused", "Calls that were turned away", "agent_type", "reason")
 seats = _now("seats", "Calls this process takes at once")
 seats_taken = _now("seats_taken", "Seats that are taken, by calls being opened too")
+workers_silent = _count("workers_silent", "Times a voice worker did not give its figures when it was asked")
 draining = _now("draining", "1 while the process takes no new calls because it is about to end")
 
 # The media
@@ -76,6 +77,7 @@ verdict_wait_seconds = _seconds("verdict_wait", "From the end of speech to Smart
 
 # The process
 loop_lag_seconds = _now("event_loop_lag_seconds", "How late the event loop is, 95th percentile of five seconds")
+loop_busy = _now("event_loop_busy_share", "Share of the last second in which the event loop's thread was at work")
 late_packets = _count("late_packets", "Packets of speech that left more than their own length late")
 inserted_seconds = _count("inserted_silence_seconds", "Silence put into speech because its sound came too late")
 concealed_seconds = _count("concealed_seconds", "Callers' sound that was lost and made up")

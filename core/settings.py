@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import textwrap
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +12,10 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIN_METRICS_TOKEN = 16
+MAX_WORKERS = 256
 DEV_ADMIN_PASSWORD = "adminc@w"  # noqa: S105 - published; refused in production
 
 
@@ -197,7 +200,7 @@ class Settings(BaseSettings):
         True,
         description="Carry calls' audio beside the pipeline; false: pipecat's own way, to compare or to go back",
     )
-    max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls this process takes at once")
+    max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls that each process takes at once")
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
     max_call_usd: Decimal = Field(
@@ -228,7 +231,25 @@ class Settings(BaseSettings):
     )
     drain_s: float = Field(120.0, ge=0, le=3600, description="On SIGTERM, how long running calls may go on")
     max_loop_lag_ms: float = Field(
-        150.0, ge=5, le=10_000, description="New calls are refused while the event loop is this late (95th percentile)"
+        150.0,
+        ge=5,
+        le=10_000,
+        description="New calls are refused while the event loop of whoever would carry them is this late "
+        "(95th percentile)",
+    )
+    max_loop_busy: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="New calls are refused while that event loop is at work for more than this share of the time, "
+        "counting what calls that have just begun will add; 1: never",
+    )
+    media_workers: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_WORKERS,
+        description="Processes that carry calls beside the one that serves HTTP; 0: that one carries them itself. "
+        "Empty: none with one or two cores, else one per core",
     )
 
     # Telemetry
@@ -251,7 +272,9 @@ class Settings(BaseSettings):
     ice_servers: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated stun: URLs given to browsers and used by the server"
     )
-    udp_port_range: str = Field("", description="UDP ports for media, as LOW-HIGH; empty: any free port")
+    udp_port_range: str = Field(
+        "", description="UDP ports for media, as LOW-HIGH, shared out among MEDIA_WORKERS; empty: any free port"
+    )
     announced_ip: str = Field("", description="Address put into candidates instead of the local one (NAT, containers)")
     allow_private_candidates: bool | None = Field(
         None, description="Accept callers' candidates in private networks; empty: in development only"
@@ -354,6 +377,10 @@ class Settings(BaseSettings):
             raise ValueError("ADMIN_PASSWORD is the published development default; choose another")
         if self.production and self.public_url and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL must be https in production: browsers refuse the microphone otherwise")
+        if self.udp_ports is not None and self.workers * self.max_calls > len(range(*self.udp_ports)) + 1:
+            raise ValueError(
+                f"UDP_PORT_RANGE has fewer ports than calls: {self.workers} workers with {self.max_calls} seats each"
+            )
         if self.production:
             for name in type(self).model_fields:
                 if name.endswith("_base_url") and name != "ollama_base_url" and getattr(self, name).startswith("http:"):
@@ -384,6 +411,23 @@ class Settings(BaseSettings):
         return int(low), int(high)
 
     @property
+    def workers(self) -> int:
+        """How many processes carry calls beside this one, with the default filled in."""
+        if self.media_workers is not None:
+            return self.media_workers
+        cores = _cores()
+        return cores if cores > 2 else 0
+
+    def of_worker(self, number: int) -> Settings:
+        """The settings of one of the `workers`, from 1: its share of the ports, and no workers of its own."""
+        update: dict[str, object] = {"media_workers": 0}
+        if self.udp_ports is not None:
+            low, high = self.udp_ports
+            share = (high - low + 1) // self.workers
+            update["udp_port_range"] = f"{low + (number - 1) * share}-{low + number * share - 1}"
+        return self.model_copy(update=update)
+
+    @property
     def code_format(self) -> Literal["digits6", "crockford8"]:
         """The form of portal codes, with the default filled in."""
         return self.otp_format or ("crockford8" if self.production else "digits6")
@@ -397,6 +441,47 @@ class Settings(BaseSettings):
     def private_candidates(self) -> bool:
         """Whether candidates in private networks are accepted."""
         return not self.production if self.allow_private_candidates is None else self.allow_private_candidates
+
+
+class _Given(Settings):
+    """Settings from what is given alone: neither the environment nor a file is read."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def to_json(settings: Settings) -> str:
+    """Settings for another process, its secrets in clear: for a private pipe, never for a log or a command line."""
+    return json.dumps({name: _plain(getattr(settings, name)) for name in Settings.model_fields})
+
+
+def from_json(text: str) -> Settings:
+    """What `to_json` was given.
+
+    Raises: ValueError.
+    """
+    return _Given(**json.loads(text))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def example() -> str:

@@ -7,9 +7,9 @@ their share of Python's lock delays every call's audio, and a process of its own
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,18 +42,41 @@ SHARE_OVER_S = 10.0
 _model: LocalSmartTurnAnalyzerV3 | None = None
 
 
-def _load(*, own_process: bool) -> None:
-    global _model
-    if own_process:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+class _Behind(SpawnProcess):
+    """A process that lets calls go first from its beginning: starting takes seconds of work."""
+
+    def start(self) -> None:
+        super().start()
+        assert self.pid is not None
+        _step_back(self.pid)
+
+
+class _Context(SpawnContext):
+    Process = _Behind
+
+
+def _step_back(task: int) -> None:
+    """Lower the priority of a process, or of one thread, by `NICENESS`."""
     if hasattr(os, "setpriority"):
-        # On Linux of this thread alone, which in a process of its own is all there is.
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
-    # Seconds of work in a new process, which calls must not wait for.
+        os.setpriority(os.PRIO_PROCESS, task, os.getpriority(os.PRIO_PROCESS, task) + NICENESS)
+
+
+def _load() -> None:
+    global _model
     from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
     _model = LocalSmartTurnAnalyzerV3()
+
+
+def _load_in_process() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    _load()
+
+
+def _load_in_thread() -> None:
+    if sys.platform == "linux":  # Elsewhere priorities are the whole process's.
+        _step_back(threading.get_native_id())
+    _load()
 
 
 def _probability(pcm: bytes) -> tuple[float, float]:
@@ -163,9 +187,8 @@ class SmartTurnModel:
 
 
 def _process() -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=partial(_load, own_process=True))
+    return ProcessPoolExecutor(1, mp_context=_Context(), initializer=_load_in_process)
 
 
 def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="smart-turn", initializer=partial(_load, own_process=False))
+    return ThreadPoolExecutor(1, thread_name_prefix="smart-turn", initializer=_load_in_thread)

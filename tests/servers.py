@@ -49,6 +49,7 @@ class Server:
     def environment(self) -> dict[str, str]:
         return {
             "PORT": str(self.port),
+            "MEDIA_WORKERS": "0",
             "DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url or f"sqlite+aiosqlite:///{self.data_dir / self.database}",
             **self.settings,
@@ -115,3 +116,27 @@ class Server:
 
     def health(self) -> dict[str, object]:
         return httpx.get(f"{self.url}/health", trust_env=False, timeout=10).json()
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process that this one has started, directly or not."""
+    parents = {int(path.name): _stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    found: list[int] = []
+    newest = [pid]
+    while newest:
+        newest = [each for each, stat in parents.items() if stat and int(stat[1]) in newest]
+        found += newest
+    return found
+
+
+def alive(pid: int) -> bool:
+    stat = _stat(Path(f"/proc/{pid}"))
+    return stat is not None and stat[0] != "Z"
+
+
+def _stat(process: Path) -> list[str] | None:
+    """State, parent and so on."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None

@@ -93,6 +93,12 @@ class Breaker:
             logger.error("{} ({}) is given a rest: it {}", self.vendor, self.kind, self.words)
             self._resting = spawn(self._ask_until_it_serves(), owner=f"breaker {self.vendor} {self.kind}")
 
+    def told(self, trouble: ErrorCategory | None) -> None:
+        """Take over what other processes have found out: what is wrong, or None if nothing is; nobody is asked here."""
+        if self.open is not (trouble is not None):
+            self.open, self.since = trouble is not None, utc_now()
+        self.trouble = trouble or self.trouble
+
     def served(self) -> None:
         """Note that the vendor did its work."""
         self.failures = 0

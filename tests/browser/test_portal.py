@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit, microphone
 from tests.e2e.conftest import until
-from tests.servers import Server
+from tests.servers import Server, descendants
 
 pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.timeout(240)]
 
@@ -100,7 +102,14 @@ async def test_a_busy_server_says_when_to_try_again(hasty: Server, visit: Visit)
     await expect(first.page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
     await second.page.get_by_role("button", name="Continue by typing").click()
     await expect(second.page.get_by_text(re.compile("busy", re.IGNORECASE)).first).to_be_visible(timeout=ANSWER_MS)
+    await expect(second.page.get_by_text(re.compile(r"You can try again in \d+ seconds?\."))).to_be_visible()
+    again = second.page.get_by_role("button", name="Try again")
+    await expect(again).to_be_disabled()
     await first.page.get_by_role("button", name="End", exact=True).click()
+    await expect(again).to_be_enabled(timeout=12_000)
+    await again.click()
+    await expect(second.page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
+    await second.page.get_by_role("button", name="End", exact=True).click()
 
 
 async def test_a_used_up_code_says_so(server: Server, visit: Visit) -> None:
@@ -130,6 +139,31 @@ async def test_a_lost_server_is_told_as_a_lost_connection(data_dir: Path, visit:
         await expect(page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
         server.kill()
         await expect(page.get_by_text(re.compile("connection", re.IGNORECASE)).first).to_be_visible(timeout=60_000)
+    finally:
+        server.kill()
+
+
+async def test_a_call_that_goes_down_with_its_worker_is_told_soon_and_can_be_made_again(
+    data_dir: Path, visit: Visit
+) -> None:
+    server = Server(data_dir, {"MEDIA_WORKERS": "1"}, database="lost-worker.db")
+    server.start()
+    try:
+        visitor = await visit(allow=False)
+        page = visitor.page
+        await log_in(page, server, await server.code(uses=2))
+        await page.get_by_role("link", name="Choose Bank").click()
+        await page.get_by_role("button", name="Continue by typing").click()
+        await expect(page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
+        assert server.process is not None
+        for pid in descendants(server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        told = page.get_by_text("The call ended because of a fault on our side")
+        await expect(told.first).to_be_visible(timeout=10_000)
+        await until(lambda: server.health()["seats"], timeout_s=60)
+        await page.get_by_role("link", name="Call again").click()
+        await page.get_by_role("button", name="Continue by typing").click()
+        await expect(page.get_by_role("log")).to_contain_text("How can I help you", timeout=ANSWER_MS)
     finally:
         server.kill()
 

@@ -20,8 +20,8 @@ async def dialling() -> AsyncIterator[Dial]:
     """Callers with a token and a counted use, connected; they hang up in the end."""
     callers: list[Caller] = []
 
-    async def dial(server: Server, *, token: str | None = None, connect: bool = True) -> Caller:
-        caller = Caller(server.url, token=token, record_s=30)
+    async def dial(server: Server, *, token: str | None = None, connect: bool = True, trickle: bool = False) -> Caller:
+        caller = Caller(server.url, token=token, trickle=trickle, record_s=30)
         callers.append(caller)
         if token is None:
             await caller.log_in(await server.code())

@@ -17,6 +17,9 @@ import sqlalchemy as sa
 from agent import profiles
 from agent.call import Call, Parts
 from agent.profiles import Profile
+from agent.switchboard import Switchboard
+from agent.worker.alone import Alone
+from agent.worker.parts import make_parts
 from api import agent_profiles, agents
 from calls import usage
 from calls.log import CallRecord
@@ -27,6 +30,7 @@ from core.settings import Settings
 from identity import otp
 from identity.actor import SYSTEM, Actor
 from identity.audit import Record
+from identity.delivery import Post
 from identity.tokens import Claims
 from pipelines import catalog as agent_types
 from pipelines.base import Means
@@ -76,9 +80,11 @@ def settings_with(**values: Any) -> Settings:
 
 @pytest.fixture
 async def http(database: Database, acme: None) -> AsyncIterator[httpx.AsyncClient]:
-    board = SimpleNamespace(draining=False, seats=1, seats_taken=0)
+    settings = settings_with()
+    parts = make_parts(settings, secret="s" * 32, db=database, delivery=Post(), node="node")
+    board = Switchboard(settings, Alone(parts), node="node")
     routers = (agent_profiles.router, agents.router)
-    async with client(database, *routers, settings=settings_with(), switchboard=board) as http:
+    async with client(database, *routers, settings=settings, switchboard=board) as http:
         yield http
     await tasks.drain(timeout_s=10)
     await catalog.close()

@@ -38,6 +38,7 @@ class Studio:
             data_dir=data_dir,
             database_url=database.url.render_as_string(hide_password=False),
             smart_turn_process=False,
+            media_workers=0,
         )
         self.db = database
         self.app = create_app(settings)

@@ -21,7 +21,7 @@ TOKEN = "0123456789abcdef"
 
 @asynccontextmanager
 async def asking(folder: Path, token: str) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(_env_file=None, data_dir=folder, metrics_token=token)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    settings = Settings(_env_file=None, data_dir=folder, metrics_token=token, media_workers=0)  # pyright: ignore[reportCallIssue, reportArgumentType]
     app = create_app(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
         yield http

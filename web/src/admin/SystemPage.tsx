@@ -7,18 +7,24 @@ import { Notice } from "../components/Notice";
 import { AdminPage } from "./AdminPage";
 import { systemQuery } from "./api";
 import { Facts } from "./Facts";
-import { number, span } from "./figures";
+import { number, percent, span } from "./figures";
 import { Listed } from "./Listed";
 import { Panel } from "./Panel";
 import { Rows } from "./Rows";
 import { State, type Tone } from "./State";
 import classes from "./SystemPage.module.css";
-import type { Part, System } from "./types";
+import type { Part, System, Worker } from "./types";
 import { When } from "./When";
 
 const REFRESH_MS = 10_000;
 const TONES: Record<Part["state"], Tone> = { ok: "good", trouble: "poor" };
 const STATES: Record<Part["state"], string> = { ok: "Well", trouble: "In trouble" };
+const WORKER_TONES: Record<Worker["state"], Tone> = { ready: "good", draining: "fair", silent: "poor" };
+const WORKER_STATES: Record<Worker["state"], string> = {
+  ready: "Takes calls",
+  draining: "Takes no new calls",
+  silent: "Not there",
+};
 
 /** Whether everything the server needs is well, and how it is set up. */
 export function SystemPage() {
@@ -37,6 +43,7 @@ export function SystemPage() {
       </Panel>
       {system.data && (
         <>
+          <Workers workers={system.data.workers} />
           <Parts parts={system.data.parts} />
           <Configuration settings={system.data.configuration} />
           <Versions versions={system.data.versions} />
@@ -78,6 +85,45 @@ function Seats({ system }: { system: System }) {
         ]}
       />
     </div>
+  );
+}
+
+/** The processes that carry calls; a server that carries them itself has none to show. */
+function Workers({ workers }: { workers: readonly Worker[] }) {
+  if (workers.every(({ number: which }) => which === 0)) return null;
+  return (
+    <Panel title="Voice workers" about="The processes that carry calls. One that ends is started anew." flush>
+      <Rows label="Voice workers">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Worker</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th>Seats taken</Table.Th>
+            <Table.Th visibleFrom="sm">At work</Table.Th>
+            <Table.Th visibleFrom="sm">Late by</Table.Th>
+            <Table.Th visibleFrom="md">Restarts</Table.Th>
+            <Table.Th visibleFrom="md">Process</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody className="figures">
+          {workers.map((worker) => (
+            <Table.Tr key={worker.number}>
+              <Table.Td>{number(worker.number)}</Table.Td>
+              <Table.Td>
+                <State tone={WORKER_TONES[worker.state]}>{WORKER_STATES[worker.state]}</State>
+              </Table.Td>
+              <Table.Td>
+                {number(worker.seats_taken)} of {number(worker.seats)}
+              </Table.Td>
+              <Table.Td visibleFrom="sm">{percent(worker.busy)}</Table.Td>
+              <Table.Td visibleFrom="sm">{span(worker.lag_ms)}</Table.Td>
+              <Table.Td visibleFrom="md">{number(worker.restarts)}</Table.Td>
+              <Table.Td visibleFrom="md">{worker.pid ?? "None"}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Rows>
+    </Panel>
   );
 }
 

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { cleanup, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 
@@ -210,4 +210,23 @@ test("what is in trouble stands first, background work included; settings that d
   expect(screen.queryByText("PORT")).toBeNull();
   await userEvent.click(screen.getByRole("button", { name: "Show all 2" }));
   expect(screen.getByText("PORT")).toBeTruthy();
+});
+
+test("every process that carries calls is told, unless the server carries them itself", async () => {
+  const worker = { number: 0, state: "ready", pid: 7, seats: 8, seats_taken: 0, lag_ms: 1, busy: 0.1, restarts: 0 };
+  const lost = { ...worker, number: 2, state: "silent", pid: null, seats: 0, lag_ms: 0, busy: 0, restarts: 3 };
+  open("/a", <SystemPage />, "/a", {
+    "GET /api/v1/system": [{ body: { ...system, workers: [worker] } }],
+  });
+  await screen.findByText("Everything is well.");
+  expect(screen.queryByRole("table", { name: "Voice workers" })).toBeNull();
+  cleanup();
+  open("/a", <SystemPage />, "/a", {
+    "GET /api/v1/system": [{ body: { ...system, workers: [{ ...worker, number: 1, seats_taken: 3 }, lost] } }],
+  });
+  const rows = within(await screen.findByRole("table", { name: "Voice workers" })).getAllByRole("row");
+  expect(rows.slice(1).map((row) => row.textContent)).toEqual([
+    "1Takes calls3 of 810%1\u00a0ms07",
+    "2Not there0 of 00%0\u00a0ms3None",
+  ]);
 });

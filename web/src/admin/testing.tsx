@@ -114,6 +114,7 @@ export const system: System = {
   seats_taken: 0,
   draining: false,
   lag_ms: 1,
+  workers: [],
   configuration: [],
   versions: {},
   default_passwords: [],

@@ -32,6 +32,7 @@ export type CallEvent = CallDetail["events"][number];
 export type Usage = CallDetail["usage"][number];
 export type System = Got<"/api/v1/system">;
 export type Part = System["parts"][number];
+export type Worker = System["workers"][number];
 export type Admin = Schemas["AdminOut"];
 export type AgentConfig = Got<"/api/agents/config/{agent_id}">;
 export type Profiles = Got<"/api/v1/agent-profiles">;

@@ -1497,7 +1497,7 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description New calls are taken; 503 while draining or without a database.
+         * @description New calls are taken; 503 while draining, without a database, or while nobody can carry calls.
          */
         get: operations["readiness_readiness_get"];
         put?: never;
@@ -3832,7 +3832,7 @@ export interface components {
             environment: string;
             /**
              * Lag Ms
-             * @description How late the event loop is, 95th percentile of five seconds
+             * @description How late the latest event loop of those that carry calls is
              */
             lag_ms: number;
             /** Node */
@@ -3854,6 +3854,8 @@ export interface components {
             versions: {
                 [key: string]: string;
             };
+            /** Workers */
+            workers: components["schemas"]["WorkerOut"][];
         };
         /**
          * TextOut
@@ -4259,6 +4261,41 @@ export interface components {
             pending: number;
             /** Url */
             url: string;
+        };
+        /**
+         * WorkerOut
+         * @description A process that carries calls.
+         */
+        WorkerOut: {
+            /**
+             * Busy
+             * @description Share of the last second in which that loop was at work
+             */
+            busy: number;
+            /**
+             * Lag Ms
+             * @description How late its event loop is, 95th percentile of five seconds
+             */
+            lag_ms: number;
+            /**
+             * Number
+             * @description 0 is the process that answers
+             */
+            number: number;
+            /** Pid */
+            pid: number | null;
+            /** Restarts */
+            restarts: number;
+            /** Seats */
+            seats: number;
+            /** Seats Taken */
+            seats_taken: number;
+            /**
+             * State
+             * @description `silent` tells nothing: it is being started, hangs, or is about to be replaced
+             * @enum {string}
+             */
+            state: "ready" | "draining" | "silent";
         };
     };
     responses: never;

@@ -65,6 +65,13 @@ export function callFailure(error: unknown, now = new Date()): Failure {
         advice: "The calls made with it have cost as much as they may. Ask for a new one.",
         remedies: ["enter-code"],
       };
+    case "call_lost":
+      return {
+        kind: "call-lost",
+        title: "The call was cut off by a fault on our side",
+        advice: "We are sorry. Trying again does not use up another call.",
+        remedies: ["retry", "choose-agent"],
+      };
     case "language_not_offered": // its vendors are gone, which is for the operators to read
       return agentUnavailable;
     case "day_over_budget": {

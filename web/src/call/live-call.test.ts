@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Agent } from "../api/queries";
 import { refusal, serve } from "../testing/server";
 import type { AgentTurn } from "./conversation";
+import { ending } from "./end-reasons";
 import { LiveCall } from "./live-call";
 import { Microphone } from "./microphone";
 
@@ -293,6 +294,66 @@ test("signs of life are told now and then, and only on a line", async () => {
   } finally {
     vi.useRealTimers();
   }
+});
+
+describe("a line that breaks", () => {
+  const gone = refusal(410, "call_lost");
+
+  async function liveCall(): Promise<LiveCall> {
+    const call = typedCall();
+    vi.spyOn(call.client, "connect").mockResolvedValue({} as never);
+    await call.start();
+    return call;
+  }
+
+  function served(whatBecame: Parameters<typeof serve>[0][string]) {
+    return serve({
+      "POST /api/agents/access": [granted],
+      "POST /start": [{ body: { sessionId: "call_1", iceConfig: { iceServers: [] } } }],
+      "PATCH /sessions/call_1/api/offer": whatBecame,
+    });
+  }
+
+  test.each([
+    ["a fault of the server's is told as that", gone, "server_lost"],
+    ["a call that the server still has was lost on the way", { body: {} }, "vanished"],
+    ["and so was one of a server that does not answer", "no answer" as const, "vanished"],
+  ])("%s", async (_, reply, reason) => {
+    served([reply]);
+    const call = await liveCall();
+    call.client.emit(RTVIEvent.Disconnected);
+    await vi.waitFor(() => expect(call.snapshot().endReason).toBe(reason));
+    expect(ending(reason).title).toMatch(reason === "server_lost" ? /fault on our side/ : /connection was lost/);
+  });
+
+  test("the server is asked as soon as nothing comes any more", async () => {
+    vi.useFakeTimers();
+    try {
+      served([{ body: {} }, gone]);
+      const call = await liveCall();
+      const transport = Reflect.get(call.client, "_transport") as object;
+      Reflect.set(transport, "pc", {
+        iceConnectionState: "disconnected",
+        getTransceivers: () => [],
+        getSenders: () => [],
+        close: () => {},
+      });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(call.snapshot()).toMatchObject({ phase: "live", quality: { grade: "lost" } });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(call.snapshot()).toMatchObject({ phase: "ended", endReason: "server_lost" });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("a call that goes down before it is connected may be tried again", async () => {
+    served([gone]);
+    const call = typedCall();
+    vi.spyOn(call.client, "connect").mockRejectedValue(new Error("no line"));
+    await call.start();
+    expect(call.snapshot().failure).toMatchObject({ kind: "call-lost", remedies: ["retry", "choose-agent"] });
+  });
 });
 
 test("the first reason of an end stays", async () => {

@@ -49,6 +49,7 @@ const WATCH_EVERY_MS = 1_000;
 /** After the server's word that the call ends, its last sentence is heard out; it then closes the line itself. */
 const LAST_WORDS_MS = 15_000;
 const TELL_MS = 1_000;
+const ASK_MS = 2_000;
 /** Signs of life are told no oftener; the silence that ends a call is far longer. */
 const PRESENT_EVERY_MS = 4_000;
 
@@ -135,7 +136,9 @@ export class LiveCall {
       void this.#look();
     } catch (error) {
       if (this.#over) return;
-      const reason = await reasonOf(error);
+      const told = await reasonOf(error);
+      // A line that does not come about may be the server's doing, and only the server knows.
+      const reason = told instanceof ApiError ? told : ((await this.#faultOfTheServer()) ?? told);
       await this.client.disconnect();
       // A use is counted for one call; once that call has failed, the server asks for the next.
       if (reason instanceof ApiError && reason.code === "access_required" && this.#mayCountAgain) {
@@ -230,7 +233,7 @@ export class LiveCall {
   async enterCode(code: string): Promise<string | null> {
     try {
       const { right, tries_left } = body(
-        await api.POST("/sessions/{session_id}/code", { params: this.#codeParams, body: { code } }),
+        await api.POST("/sessions/{session_id}/code", { params: this.#sessionParams, body: { code } }),
       );
       const wrong = right === false && tries_left > 0;
       this.#hear({ type: "code-closed", outcome: wrong ? "wrong" : "over", tries_left });
@@ -247,10 +250,10 @@ export class LiveCall {
   /** The caller will not type the code: what it was for is dropped. */
   async cancelCode(): Promise<void> {
     this.#hear({ type: "code-closed", outcome: "cancelled" });
-    await api.DELETE("/sessions/{session_id}/code", { params: this.#codeParams }).catch(() => undefined);
+    await api.DELETE("/sessions/{session_id}/code", { params: this.#sessionParams }).catch(() => undefined);
   }
 
-  get #codeParams() {
+  get #sessionParams() {
     return { path: { session_id: this.#sessionId ?? "" } };
   }
 
@@ -324,7 +327,7 @@ export class LiveCall {
       if (address) this.#set({ shown: { address, at: Date.now() } });
     });
     client.on(RTVIEvent.Disconnected, () => {
-      if (this.#state.phase === "live") void this.end(this.#serverReason ?? "vanished");
+      if (this.#state.phase === "live") void this.#lineClosed();
     });
     client.on(RTVIEvent.BotDisconnected, () => {
       this.#serverReason ??= "ended";
@@ -367,6 +370,28 @@ export class LiveCall {
     return [key, ...this.#state.touched.filter((other) => other !== key)];
   }
 
+  async #lineClosed(): Promise<void> {
+    await this.end(this.#serverReason ?? ((await this.#faultOfTheServer()) ? "server_lost" : "vanished"));
+  }
+
+  /** The server's word that the call went down on its side; null if it did not, or nobody can tell. */
+  async #faultOfTheServer(): Promise<ApiError | null> {
+    if (!this.#sessionId) return null;
+    try {
+      const nothingNew = { pc_id: "", candidates: [] };
+      body(
+        await api.PATCH("/sessions/{session_id}/api/offer", {
+          params: this.#sessionParams,
+          body: nothingNew,
+          signal: AbortSignal.timeout(ASK_MS),
+        }),
+      );
+      return null;
+    } catch (error) {
+      return error instanceof ApiError && error.code === "call_lost" ? error : null;
+    }
+  }
+
   /** Once a second: how good the line is, whether it is there at all, and whether it carries a living track. */
   async #look(): Promise<void> {
     const peer = this.#peer;
@@ -381,6 +406,8 @@ export class LiveCall {
       this.#lastSample = null;
       this.#set({ quality: { grade: "lost", rttMs: null, lossPercent: null } });
       if (Date.now() - this.#lostSince > LOST_AFTER_MS) return this.end("vanished");
+      // The transport tries for long to mend a line that is beyond mending.
+      if (await this.#faultOfTheServer()) return this.end("server_lost");
     }
     // The transport stops the old connection's track when it makes a new one, and that may be the one in use.
     const sender = this.#sender;
