@@ -1,7 +1,8 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover|noise]
-[options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover|noise|media
+|overload] [options]`.
 
-Without a name: everything but the soak, the bank, the traffic, the latency, the failover and the noise.
+Without a name: everything but the soak, the bank, the traffic, the latency, the failover, the noise,
+the media and the overload.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ PARTS = {
     "latency": "bench.latency",
     "failover": "bench.failover",
     "noise": "bench.noise",
+    "media": "bench.media",
+    "overload": "bench.overload",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 
