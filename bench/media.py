@@ -34,13 +34,13 @@ from bench.load import summary
 from bench.playout import Arrival, play
 from bench.process import Server, serving
 from bench.recognition import edit_distance, words_alike
+from bench.recordings import SENTENCES
 from bench.relay import NONE, Harm, Relay
 from bench.sound import AUDIBLE_RMS, Pcm, load_clip
 from bench.voices import NEEDS_FLITE, SAMPLE_RATE, flite_installed, speak
 from pipelines.banking.phrases import PHRASES
 from providers.offline.decoders import DecoderPool, LentDecoder
 
-SENTENCES = Path(__file__).parent / "data" / "recognition" / "utterances.jsonl"
 VOICES = ("slt", "rms")
 WORDS = range(5, 10)
 EACH = 20

@@ -16,34 +16,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import copy
 import json
 import sys
 import time
-from bisect import bisect_left, insort
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from loguru import logger
-from numpy.typing import NDArray
-from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
-from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
+from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADState
 
-from bench.sound import STEP_MS, VOICE, Pcm, read_wav
-from bench.voices import NEEDS_FLITE, SAMPLE_RATE, flite_installed, speak
-from pipelines.turns import SileroVAD
+from bench.gates import GATES, OURS, Gate, detectors
+from bench.recordings import ALONE, NOISES, WINDOW_S, at_level, decibels, record, to_pcm, utterances, windows
+from bench.sound import Pcm
+from bench.voices import NEEDS_FLITE, flite_installed
 
-Sound = NDArray[np.floating]
-"""Mono samples at 16 kHz, full scale 1."""
-
-WINDOW = 512
-WINDOW_S = WINDOW / SAMPLE_RATE
-LEAD_S, TAIL_S = 3.0, 1.5
 NOTICE_S = 1.0
 """Speech that is not noticed for this long is missed."""
 
@@ -54,310 +42,7 @@ ALONE_S = 300.0
 PIECE_S = 30.0
 """Noise alone is heard in pieces of this length, each by a detector of its own, as in so many calls."""
 
-SENTENCES = Path(__file__).parent / "data" / "recognition" / "utterances.jsonl"
-CALLERS = ("slt", "rms", "awb", "espeak:en-us+f2")
-BOT = "espeak"
-CROWD = (
-    *("kal16", "espeak:en-gb-scotland", "espeak:en-us+m3", "espeak:en-us+Annie", "espeak:en-us+Andy"),
-    *("espeak:en-us+f4", "espeak:en-gb-scotland+m7", "espeak:en-us+m8"),
-)
-SILENT_DBFS = -120.0
-ACTIVE_MARGIN_DB = 15.9  # As ITU-T P.56 has it.
-VOICED_BELOW_DB = 30.0
 OUT = Path("build/bench/noise.json")
-
-
-# Gates ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What a window must be for Silero's score to count.
-
-    Attributes:
-        name: In the tables.
-        least_dbfs: Least mean power of the window.
-        keeps_dbfs: The same once somebody speaks; `None`: no other.
-        above_floor_db: How far it must stand out of the noise floor; `None`: not at all.
-        memory_s: How much of the past the floor is taken from.
-        loudness: pipecat's own gate instead: loudness over 400 ms, smoothed.
-        confidence: Least score.
-        start_s: Windows in a row that begin a speech, in seconds.
-    """
-
-    name: str
-    least_dbfs: float = SILENT_DBFS
-    keeps_dbfs: float | None = None
-    above_floor_db: float | None = None
-    memory_s: float = 3.0
-    loudness: bool = False
-    confidence: float = 0.7
-    start_s: float = 0.2
-
-
-STOCK = Gate("stock", loudness=True)
-OURS = "ours"
-GATES = (
-    STOCK,
-    Gate("none"),
-    *(Gate(f"rms {level}", level) for level in (-60, -56, -50, -46)),
-    *(Gate(f"rms {level}, then -60", level, keeps_dbfs=-60) for level in (-52, -50, -46)),
-    *(Gate(f"floor+{above}", above_floor_db=above) for above in (3, 6, 9, 12)),
-    *(Gate(f"floor+{above} & -56", -56, above_floor_db=above) for above in (6, 9)),
-    *(
-        Gate(f"rms -52, then -60; score {score}, start {start_s}", -52, -60, confidence=score, start_s=start_s)
-        for score, start_s in ((0.6, 0.2), (0.8, 0.2), (0.7, 0.16))
-    ),
-)
-
-
-class Floor:
-    """The level that one window in ten of the last seconds stays below."""
-
-    def __init__(self, memory_s: float) -> None:
-        self._recent: deque[float] = deque(maxlen=round(memory_s / WINDOW_S))
-        self._sorted: list[float] = []
-
-    def learn(self, dbfs: float) -> None:
-        """Take the level of one more window."""
-        if len(self._recent) == self._recent.maxlen:
-            del self._sorted[bisect_left(self._sorted, self._recent[0])]
-        self._recent.append(dbfs)
-        insort(self._sorted, dbfs)
-
-    @property
-    def dbfs(self) -> float:
-        """Where it is now."""
-        return self._sorted[len(self._sorted) // 10] if self._sorted else SILENT_DBFS
-
-
-class Scores:
-    """Silero's scores of one recording; detectors whose model was reset at the same windows share the work.
-
-    The score of a window depends on the sound since the last reset and on nothing else.
-    """
-
-    def __init__(self, windows: Sound) -> None:
-        self._windows = windows
-        self._chains: dict[int, tuple[SileroOnnxModel, list[float]]] = {}
-
-    def at(self, window: int, *, reset_at: int) -> float:
-        """Score of a window, the model's state having been cleared before window `reset_at`."""
-        if reset_at not in self._chains:
-            model = copy.copy(_silero())
-            model.reset_states()
-            self._chains[reset_at] = (model, [])
-        model, scores = self._chains[reset_at]
-        while len(scores) <= window - reset_at:
-            scores.append(float(model(self._windows[reset_at + len(scores)], SAMPLE_RATE)[0].item()))
-        return scores[window - reset_at]
-
-
-class _Reader:
-    """Stands in for a detector's model, which hears the recording once from its start."""
-
-    def __init__(self, scores: Scores) -> None:
-        self._scores = scores
-        self._at = self._reset_at = 0
-
-    def __call__(self, window: Sound, sample_rate: int) -> Sound:  # noqa: ARG002 - the model's signature
-        score = self._scores.at(self._at, reset_at=self._reset_at)
-        self._at += 1
-        return np.array([[score]], np.float32)
-
-    def reset_states(self) -> None:
-        self._reset_at = self._at
-
-
-@cache
-def _silero() -> SileroOnnxModel:
-    return SileroVADAnalyzer()._model
-
-
-class GatedVAD(SileroVADAnalyzer):
-    """pipecat's detector with another gate, over scores that are shared."""
-
-    def __init__(self, gate: Gate, scores: Scores) -> None:
-        # Not Silero's own constructor: it loads the model anew.
-        least = VADParams().min_volume if gate.loudness else 0.5
-        params = VADParams(confidence=gate.confidence, start_secs=gate.start_s, min_volume=least)
-        VADAnalyzer.__init__(self, params=params)
-        self._executor.shutdown(wait=False)
-        self._model: Any = _Reader(scores)
-        self._windows_since_reset = 0
-        self._low_confidence_windows = 0
-        self._gate = gate
-        self._floor = Floor(gate.memory_s)
-        self.set_sample_rate(SAMPLE_RATE)
-
-    async def analyze_audio(self, buffer: bytes) -> VADState:
-        """The voice activity after `buffer`."""
-        return self._run_analyzer(buffer)
-
-    def _get_smoothed_volume(self, audio: bytes) -> float:
-        """1 where the gate is open, 0 where it is not; pipecat's measure where that is the gate."""
-        gate = self._gate
-        if gate.loudness:
-            return super()._get_smoothed_volume(audio)
-        dbfs = decibels(np.frombuffer(audio, np.int16).astype(np.float32) / 32768)
-        waits = self._vad_state in (VADState.QUIET, VADState.STARTING)
-        is_open = dbfs >= (gate.least_dbfs if waits or gate.keeps_dbfs is None else gate.keeps_dbfs)
-        if gate.above_floor_db is not None:
-            is_open &= dbfs >= self._floor.dbfs + gate.above_floor_db
-            self._floor.learn(dbfs)
-        return float(is_open)
-
-
-# Sounds ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Something to listen to.
-
-    Attributes:
-        pcm: 16 kHz, 16-bit.
-        first_s: When its first voiced sample is heard.
-        last_s: When its last voiced sample has been heard.
-    """
-
-    pcm: Pcm
-    first_s: float
-    last_s: float
-
-
-def decibels(sound: Sound) -> float:
-    """Mean power, in dB of full scale."""
-    return 10 * float(np.log10(np.mean(np.square(sound)) + 1e-12))
-
-
-def active_level(sound: Sound) -> float:
-    """Mean power while somebody speaks: of the 20 ms steps not far below that very level."""
-    steps = sound[: len(sound) // 320 * 320].reshape(-1, 320)
-    powers = np.mean(np.square(steps), axis=1)
-    level, before = float(np.mean(powers)), 0.0
-    while abs(level - before) > 1e-9:
-        before = level
-        level = float(np.mean(powers[powers > level / 10 ** (ACTIVE_MARGIN_DB / 10)]))
-    return 10 * float(np.log10(level))
-
-
-def at_level(sound: Sound, now_db: float, wanted_db: float) -> Sound:
-    """The same, louder or softer."""
-    return sound * np.float32(10 ** ((wanted_db - now_db) / 20))
-
-
-def voiced(sound: Sound) -> tuple[int, int]:
-    """The first voiced sample and the one after the last, in steps of 5 ms."""
-    step = SAMPLE_RATE * STEP_MS // 1000
-    powers = np.mean(np.square(sound[: len(sound) // step * step].reshape(-1, step)), axis=1)
-    there = np.flatnonzero(powers > powers.max() / 10 ** (VOICED_BELOW_DB / 10))
-    return int(there[0]) * step, (int(there[-1]) + 1) * step
-
-
-def to_pcm(sound: Sound) -> Pcm:
-    """16-bit samples."""
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-
-
-def white(seconds: float, rng: np.random.Generator) -> Sound:
-    """Equal power at all frequencies."""
-    return rng.standard_normal(round(seconds * SAMPLE_RATE)).astype(np.float32)
-
-
-def pink(seconds: float, rng: np.random.Generator) -> Sound:
-    """Power that falls with frequency, from 20 Hz on: wind, traffic, a fan."""
-    spectrum = np.fft.rfft(white(seconds, rng))
-    hertz = np.fft.rfftfreq(round(seconds * SAMPLE_RATE), 1 / SAMPLE_RATE)
-    shape = np.where(hertz >= 20, 1 / np.sqrt(np.maximum(hertz, 20)), 0)
-    return np.fft.irfft(spectrum * shape, round(seconds * SAMPLE_RATE)).astype(np.float32)
-
-
-def hum(seconds: float, rng: np.random.Generator) -> Sound:
-    """Mains of either frequency with twenty harmonics, swelling a little."""
-    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    base = float(rng.choice((50.0, 60.0)))
-    tones = sum(np.sin(2 * np.pi * (base * k * t + rng.random())) / k for k in range(1, 21))
-    return np.asarray(tones * (1 + 0.2 * np.sin(2 * np.pi * 0.3 * t)), np.float32)
-
-
-def clicks(seconds: float, rng: np.random.Generator) -> Sound:
-    """Somebody types: short bursts, four to twelve a second."""
-    sound = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
-    at = 0
-    while (at := at + int(rng.uniform(0.08, 0.25) * SAMPLE_RATE)) < len(sound) - 400:
-        decay = np.exp(-np.arange(400) / (SAMPLE_RATE * rng.uniform(0.001, 0.004)))
-        sound[at : at + 400] += (rng.uniform(0.3, 1) * decay * rng.standard_normal(400)).astype(np.float32)
-    return sound
-
-
-def babble(seconds: float, rng: np.random.Generator) -> Sound:
-    """Eight people talk at once without a pause."""
-    return sum((_talk(voice, seconds, rng) for voice in CROWD), np.zeros(round(seconds * SAMPLE_RATE), np.float32))
-
-
-def echo(seconds: float, rng: np.random.Generator) -> Sound:
-    """The bot's own voice."""
-    return _talk(BOT, seconds, rng)
-
-
-NOISES: Mapping[str, Callable[[float, np.random.Generator], Sound]] = {
-    each.__name__: each for each in (white, pink, hum, babble, clicks)
-}
-ALONE = NOISES | {"echo": echo}
-
-
-def _talk(voice: str, seconds: float, rng: np.random.Generator) -> Sound:
-    parts, missing = [np.zeros(0, np.float32)], round(seconds * SAMPLE_RATE)
-    while missing > 0:
-        sentence = _spoken(voice, str(rng.choice(_sentences())))
-        parts.append(at_level(sentence, active_level(sentence), 0.0)[:missing])
-        missing -= len(parts[-1])
-    return np.concatenate(parts)
-
-
-@cache
-def _sentences() -> tuple[str, ...]:
-    return tuple(json.loads(line)["text"] for line in SENTENCES.read_text("utf-8").splitlines())
-
-
-@cache
-def _spoken(voice: str, text: str) -> Sound:
-    return _trimmed(speak(voice, text))
-
-
-def _trimmed(pcm: Pcm) -> Sound:
-    sound = pcm.astype(np.float32) / 32768
-    first, end = voiced(sound)
-    return sound[first:end]
-
-
-def utterances(count: int) -> list[Sound]:
-    """What callers say: the recordings of other benches, then sentences by several speakers."""
-    recorded = [_trimmed(read_wav(path)[0]) for path in sorted(VOICE.glob("*.wav"))]
-    texts = _sentences()
-    made = [_spoken(CALLERS[n % len(CALLERS)], texts[n * 7 % len(texts)]) for n in range(count - len(recorded))]
-    return [*recorded, *made][:count]
-
-
-def record(utterance: Sound, speech_dbfs: float, noise: str, snr_db: float | None, seed: Sequence[int]) -> Recording:
-    """An utterance at this level in this noise; `None` is silence around it."""
-    rng = np.random.default_rng(seed)
-    lead = round((LEAD_S + rng.uniform(0, WINDOW_S)) * SAMPLE_RATE)
-    speech = np.concatenate(
-        [
-            np.zeros(lead, np.float32),
-            at_level(utterance, active_level(utterance), speech_dbfs),
-            np.zeros(round(TAIL_S * SAMPLE_RATE), np.float32),
-        ]
-    )
-    if snr_db is not None:
-        made = NOISES[noise](len(speech) / SAMPLE_RATE, rng)[: len(speech)]
-        speech = speech + at_level(made, decibels(made), speech_dbfs - snr_db)
-    return Recording(to_pcm(speech), lead / SAMPLE_RATE, (lead + len(utterance)) / SAMPLE_RATE)
-
-
-# Listening ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,20 +98,8 @@ def starts(active: Sequence[bool]) -> int:
 
 async def listen(detector: VADAnalyzer, pcm: Pcm) -> list[bool]:
     """Whether somebody speaks, after each window."""
-    windows = pcm[: len(pcm) // WINDOW * WINDOW].reshape(-1, WINDOW)
-    states = [await detector.analyze_audio(window.tobytes()) for window in windows]
+    states = [await detector.analyze_audio(window.tobytes()) for window in windows(pcm)]
     return [state in (VADState.SPEAKING, VADState.STOPPING) for state in states]
-
-
-def detectors(pcm: Pcm, gates: Sequence[Gate], *, with_ours: bool) -> Iterator[tuple[str, VADAnalyzer]]:
-    """One of each, for one recording."""
-    scores = Scores(pcm[: len(pcm) // WINDOW * WINDOW].reshape(-1, WINDOW).astype(np.float32) / 32768)
-    for gate in gates:
-        yield gate.name, GatedVAD(gate, scores)
-    if with_ours:
-        ours = SileroVAD()
-        ours.set_sample_rate(SAMPLE_RATE)
-        yield OURS, ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,12 @@ import numpy as np
 import pytest
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 
-from bench.noise import (
-    NOISES,
-    SAMPLE_RATE,
-    STOCK,
-    WINDOW_S,
-    Floor,
-    Gate,
-    GatedVAD,
-    Scores,
-    active_level,
-    at_level,
-    decibels,
-    detectors,
-    judge,
-    listen,
-    record,
-    starts,
-    to_pcm,
-    voiced,
-)
+from bench.gates import STOCK, Floor, Gate, GatedVAD, Scores, detectors
+from bench.noise import judge, listen, starts
+from bench.recordings import NOISES, WINDOW_S, active_level, at_level, decibels, record, to_pcm, voiced
+from bench.recordings import windows as cut
 from bench.sound import read_wav
+from bench.voices import SAMPLE_RATE
 
 BALANCE = Path(__file__).parents[2] / "audio" / "balance.wav"
 
@@ -114,7 +99,7 @@ async def test_shared_scores_are_those_of_pipecats_own_detector(utterance: np.nd
 
 async def test_one_recording_serves_detectors_that_clear_their_state_at_different_times(utterance: np.ndarray) -> None:
     heard = record(utterance, -20, "white", 5, (4,))
-    whole = heard.pcm[: len(heard.pcm) // 512 * 512].reshape(-1, 512).astype(np.float32) / 32768
+    whole = cut(heard.pcm).astype(np.float32) / 32768
     shared, deaf, keen = Scores(whole), Gate("deaf", least_dbfs=0), Gate("keen", confidence=0.05)
     together = [await listen(GatedVAD(gate, shared), heard.pcm) for gate in (deaf, keen)]
     apart = [await listen(GatedVAD(gate, Scores(whole)), heard.pcm) for gate in (deaf, keen)]
@@ -126,8 +111,7 @@ async def test_one_recording_serves_detectors_that_clear_their_state_at_differen
 async def test_a_gate_that_lets_go_lower_than_it_begins_keeps_hold_of_fading_speech(utterance: np.ndarray) -> None:
     loud, soft = (at_level(utterance, active_level(utterance), level) for level in (-30, -54))
     pcm = to_pcm(np.concatenate([np.zeros(16_000, np.float32), loud, soft]))
-    whole = pcm[: len(pcm) // 512 * 512].reshape(-1, 512).astype(np.float32) / 32768
-    scores = Scores(whole)
+    scores = Scores(cut(pcm).astype(np.float32) / 32768)
     heard = [
         await listen(GatedVAD(gate, scores), pcm)
         for gate in (Gate("one level", -46), Gate("two levels", -46, keeps_dbfs=-100))
