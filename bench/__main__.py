@@ -1,6 +1,8 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover] [options]`.
+"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover|noise|media
+|overload] [options]`.
 
-Without a name: everything but the soak, the bank, the traffic, the latency and the failover.
+Without a name: everything but the soak, the bank, the traffic, the latency, the failover, the noise,
+the media and the overload.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ PARTS = {
     "traffic": "bench.traffic",
     "latency": "bench.latency",
     "failover": "bench.failover",
+    "noise": "bench.noise",
+    "media": "bench.media",
+    "overload": "bench.overload",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 

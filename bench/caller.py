@@ -22,6 +22,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 
 from bench.ear import Bell, Ear
 from bench.microphone import Microphone, Speech
+from bench.relay import Relay
 from bench.sound import Clip, Pcm, encode, load_clip
 
 RTVI_VERSION = "2.0.0"
@@ -109,7 +110,8 @@ class Caller:
         agent_type: Whom to talk to.
         plain: Offer to `/api/offer` without `/start`, as to a bare pipecat server.
         trickle: Send candidates by PATCH after the answer, as browsers do.
-        record_s: Keep this much of the sound heard, newest last, in `ear.pcm`.
+        record_s: Keep this much of the sound heard, newest last, in `ear.pcm`, and of its packets in `ear.arrivals`.
+        relay: What the media goes through; its owner closes it.
         http: A client to share; its owner closes it.
     """
 
@@ -122,6 +124,7 @@ class Caller:
         plain: bool = False,
         trickle: bool = False,
         record_s: float = 0.0,
+        relay: Relay | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> None:
         self.url = url.rstrip("/")
@@ -129,6 +132,7 @@ class Caller:
         self.agent_type = agent_type
         self.plain = plain
         self.trickle = trickle
+        self.relay = relay
         self.timing = Timing()
         self.ear = Ear(record_s)
         self.microphone = Microphone()
@@ -194,6 +198,8 @@ class Caller:
         self._stay_on_loopback(transceiver)
         await self._pc.setLocalDescription(await self._pc.createOffer())
         sdp = self.offer_sdp = self._pc.localDescription.sdp
+        if self.relay:
+            sdp = self.relay.towards_server(sdp)
         offer = {"sdp": _without_candidates(sdp) if self.trickle else sdp, "type": "offer"}
         path = "/api/offer"
         self.timing.offered_s = time.monotonic()
@@ -205,7 +211,8 @@ class Caller:
         self.timing.answered_s = time.monotonic()
         self.pc_id = answer.get("pc_id")
         self.answer_sdp = str(answer["sdp"])
-        await self._pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        sdp_answer = self.relay.towards_caller(self.answer_sdp) if self.relay else self.answer_sdp
+        await self._pc.setRemoteDescription(RTCSessionDescription(sdp_answer, answer["type"]))
         if self.trickle:
             await self._send("PATCH", path, {"pc_id": self.pc_id, "candidates": _candidates(sdp)})
 

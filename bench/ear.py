@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from aiortc.rtp import RtpPacket
 
+from bench.playout import Arrival
 from bench.sound import AUDIBLE_RMS, FRAME_S, RATE, STEP_MS, Decoder, Pcm, step_levels
 
 KEPT_PACKETS = 60_000  # 20 minutes of continuous speech.
@@ -70,6 +71,7 @@ class Ear:
         audible_until_s: When its last audible 5 ms were over, had they been played at once.
         broken_off_s: When sound last ended with at least QUIET_S left out of RTP time after it.
         lost: Packets missing from the sequence.
+        arrivals: The last packets as they came, repeats and stragglers too, as far as recording was asked for.
         bell: Rings for every packet.
     """
 
@@ -80,6 +82,7 @@ class Ear:
         self.audible_until_s = 0.0
         self.broken_off_s = 0.0
         self.lost = 0
+        self.arrivals: deque[Arrival] = deque(maxlen=round(record_s / FRAME_S))
         self.bell = Bell()
         self._audible_at: list[float] = []
         self._pcm: deque[Pcm] = deque(maxlen=round(record_s / FRAME_S))
@@ -90,6 +93,7 @@ class Ear:
     async def hear(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - aiortc's signature
         """Take one RTP packet, in place of aiortc's jitter buffer and decoder thread."""
         now = time.monotonic()
+        self.arrivals.append(Arrival(now, packet.sequence_number, packet.timestamp, packet.payload))
         if self._sequence is None:
             self.first_packet_s, self._timestamp = now, packet.timestamp
         else:

@@ -104,6 +104,10 @@ class InstantLLM(LLMService):
             )
         )
 
+    def answer(self) -> str:
+        """What is said next."""
+        return "Your balance is ten thousand rupees."
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer a context with one sentence; let everything else pass."""
         await super().process_frame(frame, direction)
@@ -111,7 +115,7 @@ class InstantLLM(LLMService):
             await self.push_frame(frame, direction)
             return
         await self.push_frame(LLMFullResponseStartFrame())
-        await self._push_llm_text("Your balance is ten thousand rupees.")
+        await self._push_llm_text(self.answer())
         await self.push_frame(LLMFullResponseEndFrame())
 
 
@@ -127,9 +131,14 @@ class InstantTTS(TTSService):
         )
         self._greeted = False
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:  # noqa: ARG002 - the base's signature
-        """The prerendered audio, whatever the text."""
+    def audio(self, text: str) -> bytes:  # noqa: ARG002 - for those who speak the text
+        """Samples of the greeting, then of replies."""
         pcm = rendered(REPLY_S if self._greeted else GREETING_S)
         self._greeted = True
+        return pcm
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """The prerendered audio."""
+        pcm = self.audio(text)
         for start in range(0, len(pcm), CHUNK_BYTES):
             yield TTSAudioRawFrame(pcm[start : start + CHUNK_BYTES], RATE, 1, context_id=context_id)

@@ -1,6 +1,7 @@
 """The peer: pipecat as its quickstart sets it up, with the same vendors, for comparison in the same run.
 
-They are the instant ones, or pipecat's services for Deepgram, Anthropic and Cartesia where the environment has keys.
+They are the instant ones, those of a recital where one is asked for (`bench/recital.py`), or pipecat's services for
+Deepgram, Anthropic and Cartesia where the environment has keys.
 
 Everything is the library's own: request handler, transport, Silero VAD and Smart Turn on the user aggregator, one
 background task per call.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aioice.ice
@@ -31,12 +33,15 @@ from pipecat.transports.smallwebrtc.request_handler import SmallWebRTCRequest, S
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 from pipecat.workers.runner import WorkerRunner
 
+from bench import recital
 from bench.fakes import InstantLLM, InstantSTT, InstantTTS
 from bench.serving import serve
 
 
-def services() -> tuple[FrameProcessor, FrameProcessor, FrameProcessor]:
+async def services() -> tuple[FrameProcessor, FrameProcessor, FrameProcessor]:
     """Who hears, thinks and speaks in one call."""
+    if recital.wanted():
+        return await recital.peers_stt(Path(os.environ[recital.FOLDER])), recital.Reciter(), recital.Player()
     if "CARTESIA_API_KEY" not in os.environ:
         return InstantSTT(), InstantLLM(), InstantTTS()
     from anthropic import AsyncAnthropic
@@ -67,7 +72,7 @@ async def talk(connection: SmallWebRTCConnection) -> None:
         LLMContext([{"role": "user", "content": "Say hello."}]),
         user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer()),
     )
-    stt, llm, tts = services()
+    stt, llm, tts = await services()
     pipeline = Pipeline([transport.input(), stt, user, llm, tts, transport.output(), assistant])
     worker = PipelineWorker(pipeline, params=PipelineParams(enable_metrics=True, enable_usage_metrics=True))
 
@@ -90,6 +95,7 @@ def create_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - FastAPI's signature
+        await services()  # Whatever must be loaded is, before the first call.
         yield
         await handler.close()
 

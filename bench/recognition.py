@@ -18,12 +18,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +29,7 @@ from statistics import median, quantiles
 from loguru import logger
 from pipecat.audio.utils import create_file_resampler
 
+from bench.voices import ESPEAK, NEEDS_FLITE, flite_installed, speak
 from pipelines.banking.phrases import PHRASES
 from providers.offline import espeak, language_model, sphinx
 from providers.offline.decoders import DecoderPool, LentDecoder
@@ -42,7 +40,6 @@ from providers.offline.stt import STEP_S
 
 DATA = Path(__file__).parent / "data" / "recognition"
 FLITE_VOICES = ("slt", "rms", "awb")
-ESPEAK = "espeak"
 LEAD_S, TAIL_S = 0.3, 0.4
 NAMES = (
     *("Priya Sharma", "Rahul Verma", "Maria Gonzalez", "Tom Becker", "Aisha Khan", "John Miller"),
@@ -144,8 +141,8 @@ def main() -> int:
     options = parser.parse_args()
     logger.remove()
     voices = options.voices.split(",")
-    if set(voices) - {ESPEAK} and shutil.which("flite") is None:
-        print("flite speaks the sentences and is missing; on Debian: apt-get install flite", file=sys.stderr)
+    if set(voices) - {ESPEAK} and not flite_installed():
+        print(NEEDS_FLITE, file=sys.stderr)
         return 2
     return asyncio.run(_measure(voices, options))
 
@@ -186,7 +183,7 @@ async def _measure(voices: Sequence[str], options: argparse.Namespace) -> int:
         espeak.close()
     facts = {
         "utterances": len(utterances),
-        "trained_on": sum(" ".join(_same(each.text)) in known for each in utterances),
+        "trained_on": sum(" ".join(words_alike(each.text)) in known for each in utterances),
         "language_model": build,
         "scores": [asdict(score) for score in scores],
     }
@@ -213,7 +210,7 @@ async def _listen(
         tally.final_ms.append((time.monotonic() - wall) * 1000)
         tally.audio_s += len(audio) / (2 * SAMPLE_RATE)
         heard.append(text)
-        said, got = _same(utterance.text), _same(text)
+        said, got = words_alike(utterance.text), words_alike(text)
         errors = edit_distance(said, got)
         tally.words += len(said)
         tally.errors += errors
@@ -246,7 +243,8 @@ def edit_distance(said: Sequence[str], heard: Sequence[str]) -> int:
     return row[-1]
 
 
-def _same(text: str) -> list[str]:
+def words_alike(text: str) -> list[str]:
+    """Words, with those that count as the same written the same."""
     return " ".join(SAME.get(word, word) for word in text.split()).split()
 
 
@@ -257,22 +255,15 @@ async def _speak(voice: str, text: str) -> bytes:
         espeak.synthesize(text, on_audio=lambda block: blocks.append(block) is None, on_word=lambda _: None)
         audio, rate = b"".join(blocks), espeak.SAMPLE_RATE
     else:
-        audio, rate = await asyncio.to_thread(_flite, voice, text)
+        audio, rate = (await asyncio.to_thread(speak, voice, text)).tobytes(), SAMPLE_RATE
     if rate != SAMPLE_RATE:
         audio = await create_file_resampler().resample(audio, rate, SAMPLE_RATE)
     return bytes(int(LEAD_S * SAMPLE_RATE) * 2) + audio + bytes(int(TAIL_S * SAMPLE_RATE) * 2)
 
 
-def _flite(voice: str, text: str) -> tuple[bytes, int]:
-    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", file.name], check=True)
-        with wave.open(file.name) as sound:
-            return sound.readframes(sound.getnframes()), sound.getframerate()
-
-
 def _trained_on() -> Set[str]:
     """Every sentence the language model was made from."""
-    return {" ".join(_same(text)) for corpus in language_model.training_texts(PHRASES) for text in corpus}
+    return {" ".join(words_alike(text)) for corpus in language_model.training_texts(PHRASES) for text in corpus}
 
 
 def _score(voice: str, model: str, tally: Tally) -> Score:
@@ -313,7 +304,7 @@ def _table(facts: Mapping[str, object], scores: Sequence[Score]) -> str:
 
 def _print_misses(voice: str, utterances: Sequence[Utterance], heard: Sequence[str]) -> None:
     for utterance, text in zip(utterances, heard, strict=True):
-        if _same(utterance.text) != _same(text):
+        if words_alike(utterance.text) != words_alike(text):
             print(f"{voice}: {utterance.text} | {text}", file=sys.stderr)
 
 

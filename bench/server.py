@@ -1,6 +1,7 @@
 """The product as it is, in a process of its own, with seats enough to find its limit.
 
-The vendors are the instant ones, unless the environment has keys of others. MEDIA_WORKERS works as in the product.
+The vendors are the instant ones, or those of the recital (`bench/recital.py`), unless the environment has keys of
+others. Whatever setting the environment has counts as in the product, MEDIA_WORKERS too.
 """
 
 from __future__ import annotations
@@ -13,34 +14,33 @@ from typing import Any
 
 from api.app import create_app
 from api.welcome import issue_codes, prepare
-from bench import fakes
 from bench.serving import serve
-from bench.worker import COMMAND
+from bench.worker import COMMAND, bring_vendors
 from core.db import migrate
 from core.settings import Settings
-from providers import catalog
 
 SEATS = 100
+OURS = {
+    "max_calls": SEATS,
+    "max_calls_per_user": SEATS,
+    "max_loop_lag_ms": 10_000,
+    "max_loop_busy": 1,
+    "media_workers": 0,
+    "log_level": "WARNING",
+}
+"""What counts unless the environment says otherwise."""
+
 USES = 100_000
 
 
 def build(data_dir: Path, port: int) -> tuple[Any, dict[str, Any]]:
     """The application on a fresh database in `data_dir`, and a portal code for the callers."""
-    instant = {}
-    if "CARTESIA_API_KEY" not in os.environ:
-        catalog.add("fakes", fakes)
-        instant = {"stt_provider": "fakes", "llm_provider": "fakes", "tts_provider": "fakes"}
+    chosen = {name: value for name, value in (OURS | bring_vendors()).items() if name.upper() not in os.environ}
     settings = Settings(
         _env_file=None,  # pyright: ignore[reportCallIssue] - pydantic-settings' own argument
         port=port,
         data_dir=data_dir,
-        **instant,  # pyright: ignore[reportArgumentType]
-        max_calls=SEATS,
-        max_calls_per_user=SEATS,
-        max_loop_lag_ms=10_000,
-        max_loop_busy=1,
-        media_workers=int(os.environ.get("MEDIA_WORKERS", "0")),
-        log_level="WARNING",
+        **chosen,  # pyright: ignore[reportArgumentType]
     )
     migrate(settings.sqlalchemy_url)
     app = create_app(settings, worker_command=COMMAND)
