@@ -35,6 +35,8 @@ class Codec:
     layout: Literal["mono", "stereo"] = "mono"
     application: Literal["voip", "audio", "lowdelay"] = "voip"
     complexity: int = 10
+    expected_loss: int = 0
+    """Packets of a hundred: for more than none each packet carries a copy of the one before (in-band FEC)."""
 
 
 MICROPHONE = Codec(48_000)
@@ -69,9 +71,9 @@ def read_wav(path: Path) -> tuple[Pcm, int]:
 
 
 @lru_cache(maxsize=256)
-def load_clip(path: Path) -> Clip:
+def load_clip(path: Path, codec: Codec | None = None) -> Clip:
     """A WAV file as a clip; encoded once per process."""
-    return encode(*read_wav(path))
+    return encode(*read_wav(path), codec or MICROPHONE)
 
 
 def encode(pcm: Pcm, rate: int, codec: Codec = MICROPHONE) -> Clip:
@@ -109,7 +111,12 @@ def _packets(frames: Iterable[Pcm], codec: Codec) -> Iterable[bytes]:
     encoder.layout = codec.layout
     encoder.sample_rate = RATE
     encoder.time_base = Fraction(1, RATE)
-    encoder.options = {"application": codec.application, "compression_level": str(codec.complexity)}
+    encoder.options = {
+        "application": codec.application,
+        "compression_level": str(codec.complexity),
+        "fec": str(int(codec.expected_loss > 0)),
+        "packet_loss": str(codec.expected_loss),
+    }
     channels = 2 if codec.layout == "stereo" else 1
     for index, samples in enumerate(frames):
         frame = AudioFrame.from_ndarray(np.repeat(samples, channels)[np.newaxis, :], format="s16", layout=codec.layout)
