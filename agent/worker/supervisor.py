@@ -88,6 +88,7 @@ class Supervisor:
             self._listeners.append(spawn(listening, owner=f"voice worker {worker.number} listened to"))
             self._keepers.append(spawn(self._keep(worker, up), owner=f"voice worker {worker.number}"))
         if not all(await asyncio.gather(*started)):
+            await self.close()
             raise RuntimeError("A voice worker could not be started; the log above says why")
         self._watch = spawn(self._monitor.run(), owner="loop monitor")
         logger.info("{} voice workers carry calls", len(self.workers))
