@@ -277,6 +277,7 @@ class VoiceWorker:
         """Take no more calls, let running ones go on for a while, then end them with a sentence; once."""
         self._draining = True
         if self._drained is None:
+            self._revise()
             self._drained = spawn(self._drain(drain.timeout_s), owner="drain")
         await asyncio.shield(self._drained)
 
