@@ -49,6 +49,11 @@ MAX_RENEGOTIATIONS = 5
 TELL_EVERY_S = 0.5
 """The longest silence of a worker that has nothing new to tell."""
 
+PREPARED_AT_ONCE = 2
+"""Calls whose pipelines are built at the same time: each takes the loop for tens of milliseconds in several pieces, and
+the pieces of many in a row would be heard in every open call.
+"""
+
 FORCED_END_S = 10.0
 """After the drain's last words, how long calls get to end by themselves."""
 
@@ -80,6 +85,7 @@ class VoiceWorker:
         self._inbox = inbox
         self._carried: dict[str, _Carried] = {}
         self._opening: set[str] = set()
+        self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
         self._revision = 0
         self._news = asyncio.Condition()
         self._draining = False
@@ -195,7 +201,8 @@ class VoiceWorker:
 
     async def _prepare(self, call: Call, offer: str) -> None:
         try:
-            await call.prepare(offer)
+            async with self._preparing:
+                await call.prepare(offer)
         except AppError as error:
             raise StartFailed(error.message, status=error.status, retry_after_s=error.retry_after_s) from error
         except Exception as error:
@@ -270,6 +277,7 @@ class VoiceWorker:
         """Take no more calls, let running ones go on for a while, then end them with a sentence; once."""
         self._draining = True
         if self._drained is None:
+            self._revise()
             self._drained = spawn(self._drain(drain.timeout_s), owner="drain")
         await asyncio.shield(self._drained)
 

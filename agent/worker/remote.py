@@ -105,6 +105,8 @@ class RemoteWorker:
                 if not told_of:
                     told_of = True
                     logger.info("Voice worker {} does not tell its state: {}", self.number, type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the root of a task: who is not listened to is taken for dead
+                logger.opt(exception=error).error("Listening to voice worker {}: {}", self.number, type(error).__name__)
             await asyncio.sleep(AGAIN_S)
 
     async def _states(self) -> AsyncGenerator[WorkerState]:

@@ -88,6 +88,7 @@ class Supervisor:
             self._listeners.append(spawn(listening, owner=f"voice worker {worker.number} listened to"))
             self._keepers.append(spawn(self._keep(worker, up), owner=f"voice worker {worker.number}"))
         if not all(await asyncio.gather(*started)):
+            await self.close()
             raise RuntimeError("A voice worker could not be started; the log above says why")
         self._watch = spawn(self._monitor.run(), owner="loop monitor")
         logger.info("{} voice workers carry calls", len(self.workers))
@@ -114,29 +115,44 @@ class Supervisor:
     # One worker
 
     async def _keep(self, worker: RemoteWorker, up: asyncio.Future[bool]) -> None:
-        """Have the worker run for as long as the server does."""
+        """Have the worker run for as long as the server does.
+
+        Args:
+            up: Told whether its first process has come up.
+        """
         failures = 0
         while not self._closing.is_set():
             began_s = monotonic_s()
-            process = await self._start(worker)
-            try:
-                ready = await self._until_ready(worker, process)
-                if not up.done():
-                    up.set_result(ready)
-                if ready:
-                    await self._until_over(worker, process)
-            finally:
-                await self._end(process)
-            worker.lost()
+            code = await self._live(worker, up)
             await self._close_record(worker)
             if self._closing.is_set():
                 return
             failures = 0 if monotonic_s() - began_s > STEADY_S else failures + 1
             worker.restarts += 1
-            pause_s = min(FIRST_PAUSE_S * 2 ** max(0, failures - 1), LONGEST_PAUSE_S)
-            level = "INFO" if process.returncode == 0 else "ERROR"
-            logger.log(level, "Voice worker {} ended with {}; next in {} s", worker.number, process.returncode, pause_s)
+            pause_s = min(FIRST_PAUSE_S * 2 ** min(max(0, failures - 1), 16), LONGEST_PAUSE_S)
+            level = "INFO" if code == 0 else "ERROR"
+            logger.log(level, "Voice worker {} ended with {}; the next comes in {} s", worker.number, code, pause_s)
             await self._closing_within(pause_s)
+
+    async def _live(self, worker: RemoteWorker, up: asyncio.Future[bool]) -> int | None:
+        """One process of a worker, from its start to its end; its exit code."""
+        ready, process = False, None
+        try:
+            process = await self._start(worker)
+            ready = await self._until_ready(worker, process)
+            if ready and not up.done():
+                up.set_result(True)
+            if ready:
+                await self._until_over(worker, process)
+        except OSError as error:  # no memory, no process, no such program
+            logger.error("Voice worker {} could not be started: {}", worker.number, error.strerror)
+        finally:
+            if process is not None:
+                await self._end(process)
+            worker.lost()
+            if not up.done():
+                up.set_result(ready)
+        return process.returncode if process is not None else None
 
     async def _start(self, worker: RemoteWorker) -> Process:
         assert self._folder is not None

@@ -28,7 +28,7 @@ __all__ = ["postgres_cluster"]
 pytestmark = pytest.mark.timeout(300)  # three processes start where there may be one core
 
 TOKEN = "a token for Prometheus alone"
-TWO = {"MEDIA_WORKERS": "2", "MAX_CALLS": "3", "IDLE_PROMPT_S": "200", "METRICS_TOKEN": TOKEN}
+TWO = {"MEDIA_WORKERS": "2", "MAX_CALLS": "2", "IDLE_PROMPT_S": "200", "METRICS_TOKEN": TOKEN}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def lasting(data_dir: Path) -> Iterator[Server]:
 @pytest_asyncio.fixture
 async def crowd(lasting: Server) -> Server:
     """A server with two workers that carry nothing yet."""
-    await until(lambda: lasting.health()["calls"] == 0 and lasting.health()["seats"] == 6, timeout_s=90)
+    await until(lambda: lasting.health()["calls"] == 0 and lasting.health()["seats"] == 4, timeout_s=90)
     return lasting
 
 
@@ -116,7 +116,7 @@ async def test_calls_are_placed_on_both_and_each_is_found_again(
 ) -> None:
     first, second = await dial_both(crowd, dial)
     assert [each["seats_taken"] for each in await workers(office)] == [1, 1]
-    assert (crowd.health()["calls"], crowd.health()["seats"]) == (2, 6)
+    assert (crowd.health()["calls"], crowd.health()["seats"]) == (2, 4)
     for caller in (first, second):
         patched = await ask(crowd, caller, "PATCH", "/api/offer", {"pc_id": caller.pc_id, "candidates": []})
         assert patched.status_code == 200
@@ -161,14 +161,14 @@ async def test_figures_and_pages_tell_of_every_worker(crowd: Server, dial: Dial,
     }
     assert all(each.value >= 1 for each in greeted)
     first, second = await workers(office)
-    assert (first["number"], first["seats"], second["number"], second["state"]) == (1, 3, 2, "ready")
+    assert (first["number"], first["seats"], second["number"], second["state"]) == (1, 2, 2, "ready")
     assert 0 < first["busy"] < 1
     assert len({first["pid"], second["pid"], crowd.process and crowd.process.pid}) == 3
 
 
 async def test_a_full_house_refuses_at_once_and_says_when_to_try_again(crowd: Server, dial: Dial) -> None:
-    callers = await asyncio.gather(*(dial(crowd) for _ in range(6)))
-    assert sorted(node_of(crowd, caller) for caller in callers) == [1, 1, 1, 2, 2, 2]
+    callers = [await dial(crowd) for _ in range(4)]
+    assert sorted(node_of(crowd, caller) for caller in callers) == [1, 1, 2, 2]
     late = await dial(crowd, connect=False)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -231,7 +231,7 @@ async def test_a_worker_that_hangs_is_replaced(crowd: Server, dial: Dial, office
     first, second = await dial_both(crowd, dial)
     victim = (await workers(office))[0]
     os.kill(victim["pid"], signal.SIGSTOP)
-    await until(lambda: crowd.health()["seats"] == 3, timeout_s=5)
+    await until(lambda: crowd.health()["seats"] == 2, timeout_s=5)
     third = await dial(crowd)
     assert node_of(crowd, third) == 2, "nobody is given to one that says nothing"
     assert await end_reason(crowd, first, timeout_s=40) == "server_lost"
@@ -316,7 +316,7 @@ async def test_calls_of_workers_that_died_with_their_server_are_closed_at_the_ne
 
 
 def test_a_range_of_ports_that_is_too_small_is_named(data_dir: Path) -> None:
-    server = Server(data_dir, TWO | {"UDP_PORT_RANGE": "41000-41004"}, database="workers-ports.db")
+    server = Server(data_dir, TWO | {"UDP_PORT_RANGE": "41000-41002"}, database="workers-ports.db")
     with pytest.raises(RuntimeError, match="UDP_PORT_RANGE has fewer ports than calls"):
         server.start()
 
