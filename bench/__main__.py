@@ -1,6 +1,7 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover] [options]`.
+"""`python -m bench [PART] [options]`: check, calls, recognition, intents, ledger, tools, pages, soak, bank, traffic,
+latency, failover or chromium.
 
-Without a name: everything but the soak, the bank, the traffic, the latency and the failover.
+Without a name: everything but the soak, the bank, the traffic, the latency, the failover and Chromium.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ PARTS = {
     "traffic": "bench.traffic",
     "latency": "bench.latency",
     "failover": "bench.failover",
+    "chromium": "bench.chromium",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 
