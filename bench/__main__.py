@@ -1,8 +1,7 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover|noise|media
-|overload] [options]`.
+"""`python -m bench [PART] [options]`.
 
-Without a name: everything but the soak, the bank, the traffic, the latency, the failover, the noise,
-the media and the overload.
+Parts: check, calls, recognition, intents, ledger, tools, pages; and, only when named: soak, bank, traffic, latency,
+failover, noise, media, overload, chromium.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ PARTS = {
     "noise": "bench.noise",
     "media": "bench.media",
     "overload": "bench.overload",
+    "chromium": "bench.chromium",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 

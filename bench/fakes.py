@@ -5,6 +5,7 @@ A provider module like any other (`providers/base.py`); the server under test an
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ from pipecat.services.stt_service import STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.time import time_now_iso8601
 
+from bench import witness
 from bench.sound import pilot
 from core.settings import Settings
 from providers.base import FREE, Brief, Kind, Readiness
@@ -70,9 +72,13 @@ class InstantSTT(STTService):
 
     def __init__(self) -> None:
         super().__init__(ttfs_p99_latency=0.2, settings=STTSettings(model=None, language=None))
+        self._samples = 0
+        self._last_at_s = 0.0
 
-    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:  # noqa: ARG002 - the base's signature
-        """Nothing to do with the audio."""
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        """Nothing to do with the audio but to count it."""
+        self._samples += len(audio) // 2
+        self._last_at_s = time.monotonic()
         return
         yield
 
@@ -80,6 +86,7 @@ class InstantSTT(STTService):
         """Answer the end of the caller's speech with a final transcript."""
         await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
+            witness.note("turn", at_s=self._last_at_s, samples=self._samples)
             text = "What is my balance?"
             await self.push_frame(TranscriptionFrame(text, "caller", time_now_iso8601(), finalized=True))
 
@@ -140,5 +147,6 @@ class InstantTTS(TTSService):
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """The prerendered audio."""
         pcm = self.audio(text)
+        witness.note("spoke")
         for start in range(0, len(pcm), CHUNK_BYTES):
             yield TTSAudioRawFrame(pcm[start : start + CHUNK_BYTES], RATE, 1, context_id=context_id)

@@ -414,6 +414,9 @@ export class LiveCall {
     if (sender?.track?.readyState === "ended" && this.microphone.state.status === "on") {
       await sender.replaceTrack(this.#media.fresh() ?? null);
     }
+    // It does not tell of the new one's sound either: the end of the old one's makes it forget both.
+    const voice = peer.getReceivers()[0]?.track;
+    if (voice && this.#state.voice?.readyState === "ended") this.#set({ voice });
   }
 
   /** The transport keeps its connection to itself, but offers no statistics of its own. */
