@@ -45,9 +45,11 @@ VOICES = ("slt", "rms")
 WORDS = range(5, 10)
 EACH = 20
 LEAD_S, TAIL_S = 0.1, 0.2
+AROUND_S = 0.3
+"""Silence around what the recogniser hears: some servers send none, and without it the first word suffers."""
 
-CALLS, TURNS = 5, 4
-QUICK_TURNS = 2
+
+CALLS = 5
 DIAL_S = 15.0
 REPLY_S = 8.0
 OVER_S = 0.6
@@ -97,14 +99,14 @@ class Script:
     bot: Mapping[str, Path]
 
 
-def script(folder: Path) -> Script:
-    """Twenty sentences for each side, spoken into `folder`."""
+def script(folder: Path, count: int) -> Script:
+    """So many sentences for each side, spoken into `folder`."""
     rows = [json.loads(line) for line in SENTENCES.read_text("utf-8").splitlines()]
     usable = [row["text"] for row in rows if "name" not in row["slots"] and len(row["text"].split()) in WORDS]
     folder.mkdir(parents=True, exist_ok=True)
 
     def recorded(texts: Sequence[str], side: str) -> dict[str, Path]:
-        paths = {text: folder / f"{side}-{number}.wav" for number, text in enumerate(texts[:EACH])}
+        paths = {text: folder / f"{side}-{number}.wav" for number, text in enumerate(texts[:count])}
         for number, (text, path) in enumerate(paths.items()):
             _write(path, speak(VOICES[number % len(VOICES)], text))
         return paths
@@ -296,7 +298,7 @@ async def hear(decoder: LentDecoder, talk: Talk) -> Heard:
     packets = concealed = restored = 0
     for turn in talk.turns:
         played = await asyncio.to_thread(play, turn.arrivals)
-        sound = _audible(played.pcm)
+        sound = np.pad(_audible(played.pcm), round(AROUND_S * SAMPLE_RATE))
         packets, concealed = packets + played.packets, concealed + played.concealed
         restored += played.restored
         text += [word.word for word in await decoder.transcribe(sound.tobytes())]
@@ -304,13 +306,13 @@ async def hear(decoder: LentDecoder, talk: Talk) -> Heard:
 
 
 def _audible(pcm: Pcm) -> Pcm:
-    """From shortly before the first sound to shortly after the last."""
+    """From just before the first sound to just after the last."""
     step = SAMPLE_RATE // 100
     steps = pcm[: len(pcm) // step * step].reshape(-1, step).astype(np.float32) / 32768
     loud = np.flatnonzero(np.sqrt(np.mean(np.square(steps), axis=1)) > AUDIBLE_RMS)
     if not len(loud):
         return pcm[:0]
-    return pcm[max(0, int(loud[0]) - 30) * step : (int(loud[-1]) + 30) * step]
+    return pcm[max(0, int(loud[0]) - 5) * step : (int(loud[-1]) + 5) * step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,7 +412,7 @@ async def measure(
     cells: Sequence[Cell],
     spoken: Script,
     *,
-    turns: int,
+    calls: int,
     direction: str,
     folder: Path,
 ) -> list[Result]:
@@ -418,19 +420,14 @@ async def measure(
     pool = DecoderPool(1, folder)
     decoder = await pool.lend(PHRASES, ())
     results: list[Result] = []
-    sentences = list(spoken.callers.items())
+    shares = [dict(list(spoken.callers.items())[number::calls]) for number in range(calls)]
     async with new_http() as http:
         tokens = {name: await _token(server, http) for name, server in servers.items()}
         for cell in cells:
             for name, server in servers.items():
                 line = Line(server, http, tokens[name], cell, direction)
                 before = exceptions(logs[name])
-                talks = await asyncio.gather(
-                    *(
-                        call(line, dict(sentences[number * turns : (number + 1) * turns]), number)
-                        for number in range(CALLS)
-                    )
-                )
+                talks = await asyncio.gather(*(call(line, share, number) for number, share in enumerate(shares)))
                 heard = [await hear(decoder, talk) for talk in talks]
                 results.append(result(name, cell.name, talks, heard, exceptions(logs[name]) - before))
                 print(_row(results[-1]), file=sys.stderr, flush=True)
@@ -499,6 +496,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of `python -m bench media`."""
     parser = argparse.ArgumentParser(prog="python -m bench media", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{len(QUICK)} cells, half the sentences")
+    parser.add_argument("--calls", type=int, default=CALLS, help=f"at once, to share the sentences ({CALLS})")
     parser.add_argument("--server", action="append", help="name, or name:SETTING=value,… (parley and pipecat)")
     parser.add_argument("--cell", action="append", help="only these")
     parser.add_argument("--direction", choices=("both", "up", "down"), default="both", help="what is harmed")
@@ -512,7 +510,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = machine.describe()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-media-")))
-        spoken = script(folder / "voice")
+        spoken = script(folder / "voice", EACH // 2 if args.quick else EACH)
         recital.write(folder, spoken.bot)
         servers: dict[str, Server] = {}
         logs: dict[str, Path] = {}
@@ -527,7 +525,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 logs,
                 [cell for cell in CELLS if cell.name in names],
                 spoken,
-                turns=QUICK_TURNS if args.quick else TURNS,
+                calls=args.calls,
                 direction=args.direction,
                 folder=folder,
             )
