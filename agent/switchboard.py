@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 
 from loguru import logger
@@ -33,6 +33,7 @@ from agent.worker.words import (
     Reload,
     Renegotiation,
     ServerBusy,
+    Sound,
     StartFailed,
     Text,
     TooManyCalls,
@@ -191,6 +192,13 @@ class Switchboard:
     def lag_ms(self) -> float:
         """How late the latest worker's event loop is, 95th percentile of the last five seconds."""
         return max((state.lag_ms for state in self.states), default=0.0)
+
+    @property
+    def sound(self) -> Sound:
+        """How well calls have sounded: sums over the workers, and the longest wait."""
+        each = [asdict(state.sound) for state in self.states]
+        sums = {name: sum(one[name] for one in each) for name in asdict(Sound())}
+        return Sound(**sums | {"verdict_wait_ms": max((one["verdict_wait_ms"] for one in each), default=0)})
 
     def resting(self) -> dict[tuple[str, str], int]:
         """The vendors that workers leave alone, by kind and name, and how many of them do."""

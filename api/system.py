@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticUndefined
 
 from agent import serving
@@ -78,6 +78,18 @@ class WorkerOut(BaseModel):
     restarts: int
 
 
+class SoundOut(BaseModel):
+    """How well calls have sounded since the processes that carry them began."""
+
+    model_config = ConfigDict(from_attributes=True)
+    late_packets: int = Field(description="Speech that left more than a packet's length late")
+    inserted_ms: int = Field(description="Silence put into speech because its sound came too late")
+    concealed_ms: int = Field(description="Callers' sound that was lost and made up")
+    dropped_ms: int = Field(description="Callers' sound that the recogniser did not keep up with")
+    late_verdicts: int = Field(description="Ends of turns that did not wait for the end-of-turn model")
+    verdict_wait_ms: int = Field(description="95th percentile of how long the latest ends of turns waited for it")
+
+
 class SystemOut(BaseModel):
     """The state of the installation, as the process that answers sees it."""
 
@@ -91,6 +103,7 @@ class SystemOut(BaseModel):
     draining: bool
     lag_ms: float = Field(description="How late the latest event loop of those that carry calls is")
     workers: list[WorkerOut] = Field(max_length=MAX_WORKERS)
+    sound: SoundOut
     configuration: list[SettingOut]
     versions: dict[str, str]
     default_passwords: list[AdminNameOut] = Field(
@@ -126,6 +139,7 @@ async def system(app: App) -> SystemOut:
         draining=app.switchboard.draining,
         lag_ms=round(app.switchboard.lag_ms, 1),
         workers=[_worker(worker) for worker in app.switchboard.workers],
+        sound=SoundOut.model_validate(app.switchboard.sound),
         configuration=configuration(app.settings),
         versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         default_passwords=[AdminNameOut(id=admin.id, username=admin.username) for admin in published],

@@ -128,6 +128,11 @@ def show(name: str, says: str, label: str, tally: Tally[str]) -> None:
     registry.register(_Tally(f"parley_{name}", says, label, tally))
 
 
+def total(counter: Counter) -> float:
+    """What a counter without labels has come to."""
+    return next(sample.value for family in counter.collect() for sample in family.samples)
+
+
 def text() -> bytes:
     """Everything, in Prometheus' text format 0.0.4; some milliseconds of work."""
     return generate_latest(registry)

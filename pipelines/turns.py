@@ -7,7 +7,7 @@ only its own state, which saves memory per call and most of the time a call take
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -55,6 +55,13 @@ UNSURE = (0.3, 0.8)
 late_verdicts: Counter[str] = Counter()
 """Ends of turns since the process started that did not wait for Smart Turn, by cause."""
 
+_waits_s: deque[float] = deque(maxlen=200)
+
+
+def verdict_wait_s() -> float:
+    """95th percentile of how long the latest ends of turns have waited for Smart Turn."""
+    return sorted(_waits_s)[len(_waits_s) * 19 // 20] if _waits_s else 0.0
+
 
 class SmartTurnAnalyzer(BaseSmartTurn):
     """Smart Turn over the shared model, asked inside the silence that ends speech.
@@ -96,7 +103,8 @@ class SmartTurnAnalyzer(BaseSmartTurn):
             self._clear(EndOfTurnState.COMPLETE)
             return EndOfTurnState.COMPLETE, None
         finally:
-            metrics.verdict_wait_seconds.observe(monotonic_s() - asked_at)
+            _waits_s.append(monotonic_s() - asked_at)
+            metrics.verdict_wait_seconds.observe(_waits_s[-1])
         if probability is None:
             return EndOfTurnState.INCOMPLETE, None
         complete = probability > 0.5

@@ -24,7 +24,6 @@ from agent.datagrams import GuardedConnection
 from agent.media.opus import OpusError
 from agent.media.order import Order
 from agent.media.unpacking import RATE, RTP_HZ, Piece, Unpacker
-from core import metrics
 from core.clock import monotonic_s
 from core.tasks import spawn
 
@@ -274,6 +273,3 @@ def verify() -> None:
             f"agent/media/receiver.py does not fit the installed aiortc: {', '.join(missing)} has moved. "
             "Install the locked versions, or adapt it to the new one."
         )
-
-
-metrics.show("media_dropped", "Media packets thrown away", "reason", dropped)

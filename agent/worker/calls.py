@@ -117,6 +117,7 @@ class VoiceWorker:
                 for breaker in vendors.breakers.all()
                 if breaker.open and breaker.trouble is not None
             ),
+            sound=figures.sound(),
         )
 
     @property

@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from agent import datachannel, datagrams, rtvi
-from agent.worker.words import WorkerState
+from agent.media import receiver
+from agent.worker.words import Sound, WorkerState
 from core import metrics
 from core.settings import Settings
 from pipelines import catalog as agent_types
 from pipelines import turns
+from pipelines.voice import RATE, WINDOW
 from providers import catalog as vendors
 
 metrics.show("client_messages_refused", "RTVI messages refused", "reason", rtvi.refused)
 metrics.show("channel_refused", "Data channel messages and channels refused", "reason", datachannel.refused)
 metrics.show("datagrams_dropped", "Datagrams and chunks thrown away", "reason", datagrams.dropped)
+metrics.show("media_dropped", "Media packets thrown away", "reason", receiver.dropped)
 metrics.show("turns_without_verdict", "Ends of turns that did not wait for Smart Turn", "why", turns.late_verdicts)
 
 
@@ -33,6 +36,18 @@ def look(state: WorkerState, settings: Settings) -> None:
     for breaker in vendors.breakers.all():
         if breaker.check is not None:
             metrics.vendor_at_rest.labels(breaker.kind, breaker.vendor).set(breaker.open)
+
+
+def sound() -> Sound:
+    """How well this process's calls have sounded."""
+    return Sound(
+        late_packets=round(metrics.total(metrics.late_packets)),
+        inserted_ms=round(metrics.total(metrics.inserted_seconds) * 1000),
+        concealed_ms=round(metrics.total(metrics.concealed_seconds) * 1000),
+        dropped_ms=round(metrics.total(metrics.dropped_windows) * WINDOW * 1000 / RATE),
+        late_verdicts=turns.late_verdicts.total(),
+        verdict_wait_ms=round(turns.verdict_wait_s() * 1000),
+    )
 
 
 def merged(own: bytes, workers: Mapping[int, bytes]) -> bytes:

@@ -140,6 +140,27 @@ class Resting:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """How well a worker's calls have sounded since it began.
+
+    Attributes:
+        late_packets: Speech that left more than a packet's length late.
+        inserted_ms: Silence put into speech because its sound came too late.
+        concealed_ms: Callers' sound that was lost and made up.
+        dropped_ms: Callers' sound that the recogniser did not keep up with.
+        late_verdicts: Ends of turns that did not wait for Smart Turn.
+        verdict_wait_ms: 95th percentile of how long the latest ends of turns waited for it.
+    """
+
+    late_packets: int = 0
+    inserted_ms: int = 0
+    concealed_ms: int = 0
+    dropped_ms: int = 0
+    late_verdicts: int = 0
+    verdict_wait_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerState:
     """All there is to know of a worker: each one told replaces those before it.
 
@@ -159,6 +180,7 @@ class WorkerState:
     draining: bool
     calls: tuple[OpenCall, ...] = ()
     resting: tuple[Resting, ...] = ()
+    sound: Sound = Sound()
 
 
 # What is wrong

@@ -159,3 +159,40 @@ async def test_a_question_that_is_withdrawn_is_not_answered(model: SmartTurnMode
     second.cancel()
     assert await asyncio.wrap_future(first) > 0.5
     assert second.cancelled()
+
+
+def test_the_process_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    program = tmp_path / "parent.py"
+    program.write_text(
+        "import numpy as np, signal\n"
+        "from pipelines.smart_turn import SmartTurnModel\n"
+        "if __name__ == '__main__':\n"
+        "    model = SmartTurnModel(own_process=True)\n"
+        "    model.ask(np.zeros(16_000, np.int16)).result()\n"
+        "    print(*model._executor._processes, flush=True)\n"
+        "    signal.pause()\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _alive(child):
+        assert time.monotonic() < deadline, "it lives on"
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process that is not ours runs; a zombie that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -44,6 +44,7 @@ export function SystemPage() {
       {system.data && (
         <>
           <Workers workers={system.data.workers} />
+          <Sound of={system.data.sound} />
           <Parts parts={system.data.parts} />
           <Configuration settings={system.data.configuration} />
           <Versions versions={system.data.versions} />
@@ -123,6 +124,24 @@ function Workers({ workers }: { workers: readonly Worker[] }) {
           ))}
         </Table.Tbody>
       </Rows>
+    </Panel>
+  );
+}
+
+/** What a caller may have heard go wrong. */
+function Sound({ of }: { of: System["sound"] }) {
+  return (
+    <Panel title="Sound" about="Of all calls since the processes that carry them started.">
+      <Facts
+        facts={[
+          ["Packets sent late", number(of.late_packets)],
+          ["Silence put into speech", span(of.inserted_ms)],
+          ["Lost and made up", span(of.concealed_ms)],
+          ["Not recognised in time", span(of.dropped_ms)],
+          ["Ends of turns decided by silence", number(of.late_verdicts)],
+          ["Wait for the end of a turn", span(of.verdict_wait_ms)],
+        ]}
+      />
     </Panel>
   );
 }

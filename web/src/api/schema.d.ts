@@ -3721,6 +3721,42 @@ export interface components {
             value: string;
         };
         /**
+         * SoundOut
+         * @description How well calls have sounded since the processes that carry them began.
+         */
+        SoundOut: {
+            /**
+             * Concealed Ms
+             * @description Callers' sound that was lost and made up
+             */
+            concealed_ms: number;
+            /**
+             * Dropped Ms
+             * @description Callers' sound that the recogniser did not keep up with
+             */
+            dropped_ms: number;
+            /**
+             * Inserted Ms
+             * @description Silence put into speech because its sound came too late
+             */
+            inserted_ms: number;
+            /**
+             * Late Packets
+             * @description Speech that left more than a packet's length late
+             */
+            late_packets: number;
+            /**
+             * Late Verdicts
+             * @description Ends of turns that did not wait for the end-of-turn model
+             */
+            late_verdicts: number;
+            /**
+             * Verdict Wait Ms
+             * @description 95th percentile of how long the latest ends of turns waited for it
+             */
+            verdict_wait_ms: number;
+        };
+        /**
          * SourceOut
          * @description Where a transfer comes from.
          */
@@ -3843,6 +3879,7 @@ export interface components {
             seats: number;
             /** Seats Taken */
             seats_taken: number;
+            sound: components["schemas"]["SoundOut"];
             /**
              * Started At
              * Format: date-time
