@@ -116,6 +116,7 @@ class SmartTurnModel:
         self._executor: Executor | None = None
         self._next: tuple[ProcessPoolExecutor, Future[tuple[float, float]]] | None = None
         self._spent: deque[tuple[float, float]] = deque()
+        self._asked = self._settled = 0
 
     @property
     def own_process(self) -> bool:
@@ -137,6 +138,7 @@ class SmartTurnModel:
             self.close()
             self._own_process = self._may_move = False
             made = self._ready_executor().submit(_probability, pcm)
+        self._asked += 1
         answer: Future[float] = Future()
         answer.add_done_callback(lambda asked: made.cancel() if asked.cancelled() else None)
         made.add_done_callback(partial(self._answer, answer))
@@ -144,6 +146,7 @@ class SmartTurnModel:
 
     def _answer(self, answer: Future[float], made: Future[tuple[float, float]]) -> None:
         """Hand a verdict on; runs in the executor's thread."""
+        self._settled += 1
         if made.cancelled() or not answer.set_running_or_notify_cancel():
             answer.cancel()
         elif error := made.exception():
@@ -152,6 +155,11 @@ class SmartTurnModel:
             probability, took_s = made.result()
             self._spent.append((self._clock(), took_s))
             answer.set_result(probability)
+
+    @property
+    def waiting(self) -> int:
+        """Questions that have no answer yet."""
+        return self._asked - self._settled
 
     # Where it runs
 

@@ -46,7 +46,8 @@ VERDICT_DEADLINE_S = 0.15
 the silence itself then decides. It happens when many callers fall silent at once."""
 
 SPECULATE_AFTER_WINDOWS = 3
-"""Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time."""
+"""Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time; one less for each
+question that waits already, down to the first. A question withdrawn before its turn costs nothing."""
 
 UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
@@ -78,10 +79,12 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         self._shared = model
         self._ahead: Future[float] | None = None
 
-    def speculate(self, missing_windows: int) -> None:
-        """Ask now, as if `missing_windows` more of silence had been heard."""
-        segment = self._segment()
-        if segment is not None and self._ahead is None:
+    def speculate(self, silent_windows: int, missing_windows: int) -> None:
+        """Ask if it is time to, as if `missing_windows` more of silence had been heard."""
+        if silent_windows < SPECULATE_AFTER_WINDOWS - self._shared.waiting:
+            return
+        segment = self._segment() if self._ahead is None else None
+        if segment is not None:
             self._ahead = self._shared.ask(np.concatenate([segment, np.zeros(missing_windows * WINDOW, np.int16)]))
 
     def withdraw(self) -> None:
@@ -164,7 +167,7 @@ class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):
 def strategies(model: SmartTurnModel) -> tuple[SileroVAD, UserTurnStrategies]:
     """The voice activity detector of one call and its turn strategies: VAD or a transcript starts, Smart Turn ends."""
     turn = SmartTurnAnalyzer(model)
-    vad = SileroVAD(falls_silent=turn.speculate, goes_on=turn.withdraw, after_windows=SPECULATE_AFTER_WINDOWS)
+    vad = SileroVAD(falls_silent=turn.speculate, goes_on=turn.withdraw)
     return vad, UserTurnStrategies(stop=[SmartTurnStop(turn)])
 
 

@@ -122,19 +122,17 @@ class SileroVAD(VADAnalyzer):
     window counts by itself, and one that is too quiet to hold a voice costs nothing.
 
     Args:
-        falls_silent: Called `after_windows` silent windows into what may be the end of speech, with how many of them
-            are still missing until it is.
+        falls_silent: Called at each silent window of what may be the end of speech, with how many there were, and how
+            many are still missing until it is.
         goes_on: Called when it was not.
-        after_windows: See above.
         params: pipecat's; `min_volume` does not count.
     """
 
     def __init__(
         self,
         *,
-        falls_silent: Callable[[int], None] | None = None,
+        falls_silent: Callable[[int, int], None] | None = None,
         goes_on: Callable[[], None] | None = None,
-        after_windows: int = 3,
         params: VADParams | None = None,
     ) -> None:
         super().__init__(params=params)
@@ -144,7 +142,6 @@ class SileroVAD(VADAnalyzer):
         self._since_forgotten = 0
         self._falls_silent = falls_silent
         self._goes_on = goes_on
-        self._after_windows = after_windows
         self._counted = False
 
     def num_frames_required(self) -> int:
@@ -212,8 +209,8 @@ class SileroVAD(VADAnalyzer):
                 self._vad_stopping_count += 1
                 ended = self._vad_stopping_count >= self._vad_stop_frames
                 self._vad_state = VADState.QUIET if ended else VADState.STOPPING
-                if self._vad_stopping_count == self._after_windows and self._falls_silent:
-                    self._falls_silent(self._vad_stop_frames - self._vad_stopping_count)
+                if self._falls_silent and not ended:
+                    self._falls_silent(self._vad_stopping_count, self._vad_stop_frames - self._vad_stopping_count)
         if self._vad_state is not VADState.STARTING:
             self._vad_starting_count = 0
         if self._vad_state is not VADState.STOPPING:
