@@ -1,6 +1,8 @@
-"""`python -m bench [check|calls|recognition|intents|ledger|tools|pages|soak|bank|traffic|latency|failover] [options]`.
+"""`python -m bench [PART] [options]`.
 
-Without a name: everything but the soak, the bank, the traffic, the latency and the failover.
+Parts: check, calls, recognition, intents, ledger, tools, pages, soak, bank, traffic, latency, failover, fuzz.
+
+Without a name: everything but the soak, the bank, the traffic, the latency, the failover and the fuzz.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ PARTS = {
     "traffic": "bench.traffic",
     "latency": "bench.latency",
     "failover": "bench.failover",
+    "fuzz": "bench.fuzz",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 

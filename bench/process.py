@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -65,11 +66,18 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, *, cores: set[int] | None = None, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    name: str,
+    *,
+    cores: set[int] | None = None,
+    settings: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[Server]:
     """Run a server on these cores (it and all its children) until the block ends.
 
     Args:
         settings: Its environment; with keys of vendors in it these serve, else the instant ones.
+        log: Where its log goes; without it BENCH_VERBOSE=1 shows it.
 
     Raises:
         RuntimeError: It cannot be installed or has ended.
@@ -79,12 +87,10 @@ def serving(name: str, *, cores: set[int] | None = None, settings: Mapping[str, 
     python = sys.executable
     if name == "fastrtc":
         python, environment = str(guest.python()), environment | guest.environment()
-    with pinned(cores):
+    with pinned(cores), log.open("wb") if log else nullcontext() as errors:
+        unlogged = None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL
         process = subprocess.Popen(
-            [python, "-m", SERVERS[name]],
-            stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL,
-            env=environment,
+            [python, "-m", SERVERS[name]], stdout=subprocess.PIPE, stderr=errors or unlogged, env=environment
         )
     try:
         found = json.loads(_line(process))
