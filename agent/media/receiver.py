@@ -159,9 +159,11 @@ class Receiver:
             if control and not self._may_control():
                 dropped["flood"] += 1
                 return False
-            take = self._control if control else self._media
-            take(data)
+            session = self._dtls._rx_srtp
+            packet = session.unprotect_rtcp(data) if control else session.unprotect(data)
             self._sources.add(source)
+            take = self._control if control else self._media
+            take(packet)
             return True
         except pylibsrtp.Error:
             dropped["srtp"] += 1  # Forged, repeated or damaged.
@@ -175,7 +177,7 @@ class Receiver:
         return False
 
     def _media(self, data: bytes) -> None:
-        packet = RtpPacket.parse(self._dtls._rx_srtp.unprotect(data))
+        packet = RtpPacket.parse(data)
         speech = packet.payload_type in self._payload_types
         if not speech:
             dropped["payload_type"] += 1
@@ -213,7 +215,9 @@ class Receiver:
             self._gap = self._later(HOLD_S, self._give_up)
 
     def _give_up(self) -> None:
-        self._gap = None
+        if self._gap is not None:
+            self._gap.cancel()
+            self._gap = None
         for ready in self._order.give_up():
             self._unpack(ready)
         self._watch_gap()
@@ -278,7 +282,7 @@ class Receiver:
 
     def _control(self, data: bytes) -> None:
         """Reports of the caller's side (RTCP); aiortc answers for them, and nothing else of it concerns us."""
-        for packet in RtcpPacket.parse(self._dtls._rx_srtp.unprotect_rtcp(data)):
+        for packet in RtcpPacket.parse(data):
             if not isinstance(packet, RtcpRrPacket | RtcpSrPacket):
                 continue
             for report in packet.reports:

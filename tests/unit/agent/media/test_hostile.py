@@ -127,7 +127,12 @@ async def test_a_caller_has_only_so_many_sources() -> None:
     """libsrtp searches all it has seen for every packet: twenty thousand of them take 20 ms."""
     ear = Ear(1)
     for ssrc in range(1, 200):
-        ear.takes(ear.speaker.protected(rtp(1, packets(1)[0], ssrc=ssrc)))
+        packet = rtp(1, packets(1)[0], ssrc=ssrc, padding=4)
+        # Every other one claims more padding than it is long: authentic, and of no use.
+        ear.takes(ear.speaker.protected(packet[:-1] + b"\xff" if ssrc % 2 else packet))
+    refused = receiving.dropped["sources"]
+    ear.takes(ear.speaker.protected(rtp(1, packets(1)[0], ssrc=200)))
+    assert receiving.dropped["sources"] == refused + 1
     assert len(ear.receiver._sources) == MAX_SOURCES
     ear.close()
 
