@@ -28,19 +28,23 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair
 from aioice.mdns import is_mdns_hostname
 from aioice.stun import Message, TransactionError
-from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
+from aiortc.rtcsctptransport import DataChunk, ForwardTsnChunk, RTCSctpTransport, SackChunk
 from loguru import logger
 
 from core.errors import Busy
 
 MAX_STUN_BYTE = 3  # first byte of a STUN message (RFC 7983)
+MAX_STUN_BYTES = 1280  # of one message (RFC 8489, section 6.1); a stranger's 64 kB would take 30 ms to parse
 MEDIA_BYTES = range(128, 192)  # first byte of SRTP and SRTCP, likewise
 MAX_QUEUED = 512  # datagrams waiting for DTLS: ten seconds of one caller's audio
 MAX_REMOTE_CANDIDATES = 40  # named by the caller and learned from its own checks
+MAX_ROLE_SWITCHES = 4  # of who decides on the pair; two honest sides agree after one
 MAX_ADDRESSES = 16
 MAX_PORT_TRIES = 1_024
 MAX_STREAMS = 16
 MAX_FRAGMENTS = 512  # of one data channel message; the largest one we announce has 239
+MAX_MISORDERED = 1_024  # data chunks behind one that is missing: as many as fit the window, if they are worth sending
+MAX_ACKNOWLEDGED = 4_096  # chunks in one acknowledgement; what we have under way is far less
 RECEIVE_BUFFER_BYTES = 256 * 1024
 SCTP_SLACK_BYTES = 64 * 1024
 
@@ -133,11 +137,18 @@ class GuardedProtocol(aioice.ice.StunProtocol):
             else:
                 self.receiver.data_received(data, self.local_candidate.component)
             return
+        if len(data) > MAX_STUN_BYTES:
+            dropped["malformed"] += 1
+            return
         try:
             super().datagram_received(data, addr)
         except (ValueError, LookupError, AssertionError, struct.error):
             # Malformed STUN. An error that left this method would be logged with a traceback for every datagram.
             dropped["malformed"] += 1
+
+
+class _Undecided(ValueError):
+    """A caller who does not agree with either role."""
 
 
 class GuardedConnection(aioice.ice.Connection):
@@ -148,6 +159,7 @@ class GuardedConnection(aioice.ice.Connection):
 
     _known: frozenset[tuple[str, int]] = frozenset()
     _known_from = (0, 0)
+    _role_switches = 0
 
     def remote_addresses(self) -> frozenset[tuple[str, int]]:
         """Where the caller may send from: the candidates it named, and the sources of its authenticated checks."""
@@ -176,6 +188,25 @@ class GuardedConnection(aioice.ice.Connection):
             dropped["candidate"] += 1
         else:
             super().check_incoming(message, addr, protocol)
+
+    def switch_role(self, ice_controlling: bool) -> None:
+        """Take the other role.
+
+        Raises: _Undecided, if the caller has refused both too often: aioice would ask again without end.
+        """
+        self._role_switches += 1
+        if self._role_switches > MAX_ROLE_SWITCHES:
+            dropped["role"] += 1
+            raise _Undecided
+        super().switch_role(ice_controlling)
+
+    async def check_start(self, pair: CandidatePair) -> None:
+        """Check a pair; one on which there is no agreement has failed."""
+        try:
+            await super().check_start(pair)
+        except _Undecided:
+            self.check_state(pair, CandidatePair.State.FAILED)
+            self.check_complete(pair)
 
     def follow(self, protocol: aioice.ice.StunProtocol, source: tuple[str, int]) -> None:
         """Answer the caller where they now send from: a router may give them another port in mid-call.
@@ -253,11 +284,18 @@ class GuardedConnection(aioice.ice.Connection):
 
 
 class GuardedSctpTransport(RTCSctpTransport):
-    """The data channel's transport: ends the association of a peer that ignores the receive window.
+    """The data channel's transport: drops malformed packets, and ends the association of a peer that sends too much.
 
     aiortc announces a window of 1 MiB but keeps whatever arrives; fragments that never become a message would fill
-    the memory.
+    the memory. What 1,200 bytes acknowledge or skip it goes through one by one, for seconds.
     """
+
+    async def _handle_data(self, data: bytes) -> None:
+        """Take a packet; a malformed one would end the call with a traceback in the log."""
+        try:
+            await super()._handle_data(data)
+        except (ValueError, LookupError, AssertionError, struct.error):
+            dropped["sctp"] += 1
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         stream = self._inbound_streams.get(chunk.stream_id)
@@ -265,6 +303,7 @@ class GuardedSctpTransport(RTCSctpTransport):
             self._advertised_rwnd < -SCTP_SLACK_BYTES
             or (stream is None and len(self._inbound_streams) >= MAX_STREAMS)
             or (stream is not None and len(stream.reassembly) >= MAX_FRAGMENTS)
+            or len(self._sack_misordered) >= MAX_MISORDERED
         ):
             dropped["sctp"] += 1
             if self.state != "closed":
@@ -272,6 +311,19 @@ class GuardedSctpTransport(RTCSctpTransport):
                 await self.stop()
             return
         await super()._receive_data_chunk(chunk)
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        blocks = [end - start + 1 for start, end in chunk.gaps]
+        if any(block < 1 for block in blocks) or sum(blocks) > MAX_ACKNOWLEDGED:
+            dropped["sctp"] += 1
+            return
+        await super()._receive_sack_chunk(chunk)
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        if len(self._inbound_streams.keys() | {stream_id for stream_id, _ in chunk.streams}) > MAX_STREAMS:
+            dropped["sctp"] += 1
+            return
+        await super()._receive_forward_tsn_chunk(chunk)
 
 
 def host_addresses(found: Sequence[str]) -> list[str]:
@@ -326,9 +378,14 @@ async def verify() -> None:
         (protocol_class, "datagram_received", ["self", "data", "addr"]),
         (connection_class, "data_received", ["self", "data", "component"]),
         (connection_class, "check_incoming", ["self", "message", "addr", "protocol"]),
+        (connection_class, "check_start", ["self", "pair"]),
+        (connection_class, "switch_role", ["self", "ice_controlling"]),
         (connection_class, "add_remote_candidate", ["self", "remote_candidate"]),
         (connection_class, "get_component_candidates", ["self", "component", "addresses", "timeout"]),
+        (sctp_class, "_handle_data", ["self", "data"]),
         (sctp_class, "_receive_data_chunk", ["self", "chunk"]),
+        (sctp_class, "_receive_sack_chunk", ["self", "chunk"]),
+        (sctp_class, "_receive_forward_tsn_chunk", ["self", "chunk"]),
         (sctp_class, "stop", ["self"]),
     ):
         method: Callable[..., Any] | None = vars(owner).get(name)
@@ -346,7 +403,7 @@ async def _try_out() -> None:
         connection = None if sctp is None else sctp.transport.transport.iceGatherer._connection
         if not isinstance(sctp, GuardedSctpTransport) or not isinstance(connection, GuardedConnection):
             raise RuntimeError(_moved("the classes aiortc builds a connection from"))
-        if not {"_advertised_rwnd", "_inbound_streams"} <= vars(sctp).keys():
+        if not {"_advertised_rwnd", "_inbound_streams", "_sack_misordered"} <= vars(sctp).keys():
             raise RuntimeError(_moved("the receive window of RTCSctpTransport"))
         protocol = aioice.ice.StunProtocol(connection)
         caller = Candidate("1", 1, "udp", 1, "192.0.2.1", 50_000, "host")

@@ -1,7 +1,7 @@
 """`python -m bench [PART] [options]`.
 
 Parts: check, calls, recognition, intents, ledger, tools, pages; and, only when named: soak, bank, traffic, latency,
-failover, noise, media, overload, chromium.
+failover, noise, media, overload, fuzz, chromium.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PARTS = {
     "media": "bench.media",
     "overload": "bench.overload",
     "chromium": "bench.chromium",
+    "fuzz": "bench.fuzz",
 }
 BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def serving(
 
     Args:
         settings: Its environment; with keys of vendors in it these serve, else the instant ones.
-        log: Where what it logs goes.
+        log: Where its log goes; without it BENCH_VERBOSE=1 shows it.
 
     Raises:
         RuntimeError: It cannot be installed or has ended.

@@ -79,7 +79,8 @@ class Listening(FrameProcessor):
 
     async def _recognise(self) -> None:
         while True:
-            frame = InputAudioRawFrame(await self._windows.get(), RATE, 1)
+            # Once more: the hush may have begun while the window waited.
+            frame = InputAudioRawFrame(self._hush.over(await self._windows.get()), RATE, 1)
             if isinstance(self._stt, FailoverSTT):
                 await self._stt.hear(frame)
             else:

@@ -43,13 +43,32 @@ IDLE_MOST_S = 2.5
 AHEAD_S = 2.0
 """Sound that may come faster than time passes, after a line has stood still; more is a flood, and is dropped."""
 
+REGAIN = 1.25
+"""Seconds of sound that a second makes room for: at no more than one, a caller who has been that far ahead once would
+lose whatever comes a little early for the rest of the call."""
+
 CONTROLS_PER_S = 50
+
+MAX_SOURCES = 32
+"""SSRCs that a caller may send from, control packets included: libsrtp keeps what it knows of each, and searches them
+one by one for every packet."""
+
+MAX_JITTER = 0xFFFFFFFF
+"""What its field holds (RFC 3550, section 6.4.1)."""
 
 dropped: Counter[str] = Counter()
 """Media packets thrown away since the process started, by reason, for the metrics."""
 
 _CODECS, _STREAMS = "_RTCRtpReceiver__codecs", "_RTCRtpReceiver__remote_streams"
 _STOP_DECODER = "_RTCRtpReceiver__stop_decoder"
+
+
+class _Statistics(StreamStatistics):
+    @property
+    def jitter(self) -> int:
+        # Leaps of the caller's clock make more of it than its field holds, and aiortc's task that reports it would end
+        # with an error, for whose regular end closing the connection then waits for ever.
+        return min(super().jitter, MAX_JITTER)
 
 
 class Receiver:
@@ -77,6 +96,7 @@ class Receiver:
         self._unpacker = Unpacker()
         self._pcm = bytearray()
         self._ssrc: int | None = None
+        self._sources: set[bytes] = set()
         self._rtp: Any = None
         self._dtls: Any = None
         self._ice: GuardedConnection | None = None
@@ -103,6 +123,7 @@ class Receiver:
         self._ice = self._dtls.transport._connection
         assert isinstance(self._ice, GuardedConnection)
         self._begin_stream(None)
+        self._sources.clear()
         self._credit_s, self._credited_at = AHEAD_S, self._clock()
         self._ice.media = self.receive
 
@@ -128,11 +149,20 @@ class Receiver:
         Returns:
             Whether the caller has sent it, and not sent it before.
         """
+        control = is_rtcp(data)
+        source = data[4:8] if control else data[8:12]
+        if source not in self._sources and len(self._sources) >= MAX_SOURCES:
+            dropped["sources"] += 1
+            return False
         try:
-            if is_rtcp(data):
-                self._control(data)
-            else:
-                self._media(data)
+            if control and not self._may_control():
+                dropped["flood"] += 1
+                return False
+            session = self._dtls._rx_srtp
+            packet = session.unprotect_rtcp(data) if control else session.unprotect(data)
+            self._sources.add(source)
+            take = self._control if control else self._media
+            take(packet)
             return True
         except pylibsrtp.Error:
             dropped["srtp"] += 1  # Forged, repeated or damaged.
@@ -146,17 +176,18 @@ class Receiver:
         return False
 
     def _media(self, data: bytes) -> None:
-        packet = RtpPacket.parse(self._dtls._rx_srtp.unprotect(data))
-        if packet.payload_type not in self._payload_types:
+        packet = RtpPacket.parse(data)
+        speech = packet.payload_type in self._payload_types
+        if not speech:
             dropped["payload_type"] += 1
-            return
-        if packet.ssrc != self._ssrc:
+            if packet.ssrc != self._ssrc:
+                return
+        elif packet.ssrc != self._ssrc:
             self._begin_stream(packet.ssrc)
         self._streams[packet.ssrc].add(packet)
         self.last_at = self._clock()
-        if not packet.payload:
-            return  # Padding: it only says that the line lives.
-        piece = Piece(packet.sequence_number, packet.timestamp, packet.payload)
+        # What holds no speech (padding, keys pressed) is numbered among what does, and is not missed.
+        piece = Piece(packet.sequence_number, packet.timestamp, packet.payload if speech else b"")
         for ready in self._order.put(piece.number, piece):
             self._unpack(ready)
         self._watch_gap()
@@ -170,7 +201,7 @@ class Receiver:
         self._unpacker.reset()
         self._streams.clear()
         if ssrc is not None:
-            self._streams[ssrc] = StreamStatistics(RTP_HZ)
+            self._streams[ssrc] = _Statistics(RTP_HZ)
 
     # Gaps
 
@@ -183,7 +214,9 @@ class Receiver:
             self._gap = self._later(HOLD_S, self._give_up)
 
     def _give_up(self) -> None:
-        self._gap = None
+        if self._gap is not None:
+            self._gap.cancel()
+            self._gap = None
         for ready in self._order.give_up():
             self._unpack(ready)
         self._watch_gap()
@@ -198,6 +231,8 @@ class Receiver:
             self._idle = None
         else:
             self._idle = self._later(IDLE_STEP / RATE, self._fill)
+            while self._order.waiting:
+                self._give_up()  # What is held behind several gaps comes before the silence.
             self._give(self._unpacker.idle(IDLE_STEP))
 
     def _later(self, delay_s: float, act: Callable[[], None]) -> asyncio.TimerHandle:
@@ -207,19 +242,26 @@ class Receiver:
 
     def _unpack(self, piece: Piece) -> None:
         try:
-            self._give(self._unpacker.take(piece))
+            if not piece.payload:
+                self._unpacker.skip(piece)
+            elif self._has_room():
+                self._give(self._unpacker.take(piece))
+            else:
+                dropped["flood"] += 1
+                self._unpacker.skip(piece)
         except OpusError:
             dropped["opus"] += 1
 
-    def _give(self, pcm: bytes) -> None:
-        """Hand whole windows on, as long as sound does not come much faster than time passes."""
+    def _has_room(self) -> bool:
+        """Whether sound has not come much faster than time passes."""
         now = self._clock()
-        self._credit_s = min(AHEAD_S, self._credit_s + now - self._credited_at) - len(pcm) / (RATE * 2)
+        self._credit_s = min(AHEAD_S, self._credit_s + (now - self._credited_at) * REGAIN)
         self._credited_at = now
-        if self._credit_s < 0:
-            self._credit_s += len(pcm) / (RATE * 2)
-            dropped["flood"] += 1
-            return
+        return self._credit_s > 0
+
+    def _give(self, pcm: bytes) -> None:
+        """Hand whole windows on."""
+        self._credit_s -= len(pcm) / (RATE * 2)
         self._pcm += pcm
         while len(self._pcm) >= WINDOW_BYTES:
             window = bytes(self._pcm[:WINDOW_BYTES])
@@ -228,23 +270,26 @@ class Receiver:
 
     # Control
 
-    def _control(self, data: bytes) -> None:
-        """Reports of the caller's side (RTCP); aiortc answers for them, as it does for what it does not know."""
+    def _may_control(self) -> bool:
         now = self._clock()
         self._controls = min(CONTROLS_PER_S, self._controls + (now - self._controlled_at) * CONTROLS_PER_S)
         self._controlled_at = now
         if self._controls < 1:
-            dropped["flood"] += 1
-            return
+            return False
         self._controls -= 1
-        for packet in RtcpPacket.parse(self._dtls._rx_srtp.unprotect_rtcp(data)):
-            if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
-                for report in packet.reports:
-                    self._loss(report.fraction_lost / 256)
-            if isinstance(packet, RtcpSrPacket) and packet.ssrc != self._ssrc:
-                continue  # aiortc would remember each source for ever.
+        return True
+
+    def _control(self, data: bytes) -> None:
+        """Reports of the caller's side (RTCP); aiortc answers for them, and nothing else of it concerns us."""
+        for packet in RtcpPacket.parse(data):
+            if not isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+                continue
+            for report in packet.reports:
+                self._loss(report.fraction_lost / 256)
             recipients = self._dtls._rtp_router.route_rtcp(packet)
             if isinstance(packet, RtcpSrPacket):
+                if packet.ssrc != self._ssrc:
+                    continue  # aiortc would remember each source for ever.
                 recipients.add(self._rtp)
             for recipient in recipients:
                 spawn(recipient._handle_rtcp_packet(packet), owner="RTCP")

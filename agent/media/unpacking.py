@@ -62,6 +62,15 @@ class Unpacker:
         self._last_number, self._idle = piece.number, 0
         return before + self._decoder.decode(piece.payload)
 
+    def skip(self, piece: Piece) -> None:
+        """Leave out a packet: there is no sound in it, or no room for it.
+
+        Raises: OpusError.
+        """
+        self._last_number = piece.number
+        if piece.payload:
+            self._until = (piece.timestamp + self._decoder.samples(piece.payload) * _PER_SAMPLE) & 0xFFFFFFFF
+
     def idle(self, samples: int) -> bytes:
         """Sound for a while in which nothing has come: the sender saves silence (DTX), or the line is dead.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ from aioice import Candidate
 from aioice.stun import Class, Message, Method
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
-from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, DataChunk
+from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, DataChunk, ForwardTsnChunk, SackChunk
+from google_crc32c import value as crc32c
 from OpenSSL import SSL
 
 from agent import datagrams
@@ -28,6 +31,7 @@ from core.errors import Busy
 
 SOON_S = 10.0
 NOT_HAPPENING_S = 2.5
+ENDLESS = 200
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +142,11 @@ def client_hello() -> bytes:
     return connection.bio_read(4_096)
 
 
+def endless_stun() -> bytes:
+    """As long as a datagram can be; taking it apart would take 30 ms."""
+    return b"\0\1\xfa\0\x21\x12\xa4\x42" + bytes(12) + b"\x80\x22\0\0" * 16_000
+
+
 FATAL_ALERT = b"\x15\xfe\xff" + bytes(8) + b"\x00\x02\x02\x28"
 DATAGRAMS: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
@@ -149,6 +158,7 @@ DATAGRAMS: dict[str, Callable[[], bytes]] = {
     "zero": lambda: b"\0",
     "STUN": lambda: bytes(Message(Method.BINDING, Class.REQUEST)),
     "short STUN": lambda: bytes(Message(Method.BINDING, Class.REQUEST))[:7],
+    "endless STUN": lambda: endless_stun(),
     "STUN with a short attribute": lambda: b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x02" * 2,
 }
 
@@ -224,9 +234,10 @@ async def test_what_is_dropped_is_counted() -> None:
         await here.works()
         send_from_a_stranger(b"", here.addresses, times=2)
         send_from_a_stranger(FATAL_ALERT, here.addresses, times=3)
+        send_from_a_stranger(endless_stun(), here.addresses)
         await here.works()
     counted = datagrams.dropped - before
-    assert (counted["empty"], counted["stranger"]) == (2, 3)
+    assert (counted["empty"], counted["stranger"], counted["malformed"]) == (2, 3, 1)
 
 
 # The caller itself
@@ -293,6 +304,35 @@ async def test_without_the_guard_a_caller_that_names_no_candidate_is_lost() -> N
     assert not await connects_unnamed(guarded=False)
 
 
+async def refusals(*, guarded: bool) -> tuple[int, str]:
+    """How often a caller is asked again that refuses whichever role the server takes, and how its ICE is then."""
+    async with line(guarded=guarded) as here:
+        await here.answer()
+        ice, asked = here.caller.getTransceivers()[0].sender.transport.transport._connection, 0
+
+        def refuse(message: Message, addr: tuple[str, int], protocol: aioice.ice.StunProtocol) -> None:
+            nonlocal asked
+            asked += 1
+            ice.respond_error(message, addr, protocol, (487, "Role Conflict"))
+
+        ice.request_received = refuse
+        await here.connect()
+        async with asyncio.timeout(SOON_S):
+            while here.server.iceConnectionState != "failed" and asked < ENDLESS:
+                await asyncio.sleep(0.01)
+        return min(asked, ENDLESS), here.server.iceConnectionState
+
+
+async def test_a_caller_that_agrees_with_neither_role_is_given_up() -> None:
+    asked, state = await refusals(guarded=True)
+    assert asked <= datagrams.MAX_ROLE_SWITCHES + 1
+    assert state == "failed"
+
+
+async def test_without_the_guard_such_a_caller_is_asked_without_end() -> None:
+    assert await refusals(guarded=False) == (ENDLESS, "checking")
+
+
 async def test_mdns_names_are_not_asked_of_the_local_network() -> None:
     async with line(guarded=True) as here:
         await here.answer(named_candidates=False)
@@ -331,6 +371,84 @@ async def test_a_message_that_never_ends_closes_the_data_channel() -> None:
 
 async def test_without_the_guard_a_message_that_never_ends_is_kept() -> None:
     assert await fragments_kept(guarded=False) == (1_300, "connected")
+
+
+async def longest_stop_of_bombs(*, guarded: bool) -> tuple[float, str]:
+    """How long a server stands still over an acknowledgement of 1,200 bytes, and how its connection is."""
+    async with line(guarded=guarded) as here:
+        await here.answer()
+        await here.connect()
+        await here.works()
+        sctp, hostile = here.server.sctp, here.caller.sctp
+        assert sctp is not None
+        assert hostile is not None
+        bomb = SackChunk()
+        bomb.cumulative_tsn = hostile._last_received_tsn or 0
+        bomb.gaps = [(1, 0xFFFF)] * 250
+        skip = ForwardTsnChunk()
+        skip.cumulative_tsn = (sctp._last_received_tsn or 0) + 1
+        skip.streams = [(number, 0) for number in range(250)]
+        begun_s = time.thread_time()
+        await sctp._receive_sack_chunk(bomb)
+        took_s = time.thread_time() - begun_s
+        await sctp._receive_forward_tsn_chunk(skip)
+        return took_s, f"{len(sctp._inbound_streams)} streams"
+
+
+async def test_small_chunks_that_mean_much_are_dropped() -> None:
+    took_s, streams = await longest_stop_of_bombs(guarded=True)
+    assert took_s < 0.01
+    assert streams == "1 streams"
+
+
+async def test_without_the_guard_they_stop_the_server() -> None:
+    took_s, streams = await longest_stop_of_bombs(guarded=False)
+    assert took_s > 0.3
+    assert streams == "250 streams"
+
+
+async def state_after_a_malformed_chunk(*, guarded: bool) -> str:
+    """How a call is after an SCTP packet with a good checksum and a chunk that ends too early."""
+    async with line(guarded=guarded) as here:
+        await here.answer()
+        await here.connect()
+        await here.works()
+        hostile = here.caller.sctp
+        assert hostile is not None
+        header = struct.pack("!HHI", 5_000, 5_000, hostile._remote_verification_tag)
+        chunk = b"\x03\0\0\x05\0\0\0\0"
+        await hostile.transport._send_data(header + struct.pack("<I", crc32c(header + bytes(4) + chunk)) + chunk)
+        if guarded:
+            await here.works()
+        else:
+            await asyncio.wait_for(here.ended.wait(), SOON_S)
+        return here.server.connectionState
+
+
+async def test_a_malformed_chunk_does_not_end_a_call() -> None:
+    assert await state_after_a_malformed_chunk(guarded=True) == "connected"
+
+
+async def test_without_the_guard_a_malformed_chunk_ends_a_call() -> None:
+    assert await state_after_a_malformed_chunk(guarded=False) == "closed"
+
+
+async def test_messages_behind_holes_are_bounded() -> None:
+    """Every one of them makes aiortc sort all of them."""
+    async with line(guarded=True) as here:
+        await here.answer()
+        await here.connect()
+        await here.works()
+        sctp = here.server.sctp
+        assert sctp is not None
+        for number in range(2_000):
+            chunk = DataChunk(flags=7)  # whole and unordered
+            chunk.stream_id, chunk.stream_seq, chunk.protocol = 1, 0, 99
+            chunk.tsn = ((sctp._last_received_tsn or 0) + 2 + number * 2) % (1 << 32)
+            chunk.user_data = b"word"
+            await sctp._receive_data_chunk(chunk)
+        assert len(sctp._sack_misordered) <= datagrams.MAX_MISORDERED
+        assert sctp.state == "closed"
 
 
 # Ports and addresses
