@@ -199,7 +199,8 @@ class Receiver:
             self._idle = None
         else:
             self._idle = self._later(IDLE_STEP / RATE, self._fill)
-            self._give(self._unpacker.idle(IDLE_STEP))
+            # It takes no credit: what it stands in for may still come, all at once.
+            self._hand_on(self._unpacker.idle(IDLE_STEP))
 
     def _later(self, delay_s: float, act: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(delay_s, act)
@@ -213,7 +214,7 @@ class Receiver:
             dropped["opus"] += 1
 
     def _give(self, pcm: bytes) -> None:
-        """Hand whole windows on, as long as sound does not come much faster than time passes."""
+        """Hand the sound of packets on, as long as it does not come much faster than time passes."""
         now = self._clock()
         self._credit_s = min(AHEAD_S, self._credit_s + now - self._credited_at) - len(pcm) / (RATE * 2)
         self._credited_at = now
@@ -221,6 +222,10 @@ class Receiver:
             self._credit_s += len(pcm) / (RATE * 2)
             dropped["flood"] += 1
             return
+        self._hand_on(pcm)
+
+    def _hand_on(self, pcm: bytes) -> None:
+        """Hand whole windows on."""
         self._pcm += pcm
         while len(self._pcm) >= WINDOW_BYTES:
             window = bytes(self._pcm[:WINDOW_BYTES])
