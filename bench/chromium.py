@@ -182,15 +182,14 @@ def table(found: dict[str, Any]) -> str:
     names = {
         "rtp_ahead_of_playing_ms": "RTP time ahead of the time it is played at",
         "from_sending_to_hearing_ms": "from handing speech on to hearing it",
-        "playing_behind_time_ms": "sound played, behind time passed",
         "heard_ahead_of_sent_ms": "sound the server heard, ahead of what the page sent",
-        "microphone_behind_time_ms": "(sound the page sent, behind time passed)",
+        "microphone_behind_time_ms": "(Chromium's own: sound its microphone gave, behind time passed)",
+        "playing_behind_time_ms": "(Chromium's own: sound its loudspeaker took, behind time passed)",
     }
     for name, says in names.items():
         drift = found["drift"][name]
-        rows[f"{says}, ms"] = (
-            f"median {drift['median']}, {drift['min']} to {drift['max']}; grown by {drift['grown']} in the call"
-        )
+        fifths = ", ".join(f"{value:.0f}" for value in drift["fifths"])
+        rows[f"{says}, ms"] = f"{drift['min']} to {drift['max']}; medians of each fifth of the call {fifths}"
     return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 

@@ -67,13 +67,14 @@ class Recording:
         self.levels.append(levels)
 
     def replies(self) -> list[Reply]:
-        """Everything audible, in its order."""
+        """Everything audible that has come to its end, in its order."""
         if not self.levels:
             return []
         times = np.repeat(self.at_s, [len(piece) for piece in self.levels])
         loud = np.flatnonzero(np.concatenate(self.levels) > AUDIBLE_RMS)
         runs = np.split(loud, np.flatnonzero(np.diff(loud) * STEP_S > PAUSE_S) + 1)
-        return [_reply(times, run) for run in runs if len(run)]
+        replies = [_reply(times, run) for run in runs if len(run)]
+        return [reply for reply in replies if reply.ends_s + PAUSE_S <= self.at_s[-1]]
 
     def behind_ms(self) -> Numbers:
         """For each piece, how far what has been played is behind the time that has passed since the first."""
@@ -199,13 +200,15 @@ def _rtp_ahead_ms(looks: Sequence[Look], replies: Sequence[Reply]) -> list[float
 
 
 def _apart(values: Sequence[float] | Numbers) -> dict[str, Any]:
-    """A quantity over the call, and by how much its median has grown from the first fifth to the last."""
-    fifth = max(len(values) // 5, 1)
-    found = summary([float(value) for value in values], samples=False) | {"min": None, "grown": None}
-    if not len(values):
-        return found
-    grown = np.median(values[-fifth:]) - np.median(values[:fifth])
-    return found | {"min": round(float(min(values)), 1), "grown": round(float(grown), 1)}
+    """A quantity over the call: its medians fifth by fifth (drift rises from each to the next, a busy spell passes)."""
+    there = [float(value) for value in values]
+    parts = np.array_split(there, min(5, len(there))) if there else []
+    fifths = [round(float(np.median(part)), 1) for part in parts]
+    return summary(there, samples=False) | {
+        "min": round(min(there), 1) if there else None,
+        "fifths": fifths,
+        "grown": round(fifths[-1] - fifths[0], 1) if fifths else None,
+    }
 
 
 def _values(looks: Sequence[Look], name: str, times: float) -> list[float]:

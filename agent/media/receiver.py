@@ -233,7 +233,8 @@ class Receiver:
             self._idle = self._later(IDLE_STEP / RATE, self._fill)
             while self._order.waiting:
                 self._give_up()  # What is held behind several gaps comes before the silence.
-            self._give(self._unpacker.idle(IDLE_STEP))
+            # It takes no credit: what it stands in for may still come, all at once.
+            self._hand_on(self._unpacker.idle(IDLE_STEP))
 
     def _later(self, delay_s: float, act: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(delay_s, act)
@@ -260,8 +261,12 @@ class Receiver:
         return self._credit_s > 0
 
     def _give(self, pcm: bytes) -> None:
-        """Hand whole windows on."""
+        """Hand the sound of packets on."""
         self._credit_s -= len(pcm) / (RATE * 2)
+        self._hand_on(pcm)
+
+    def _hand_on(self, pcm: bytes) -> None:
+        """Hand whole windows on."""
         self._pcm += pcm
         while len(self._pcm) >= WINDOW_BYTES:
             window = bytes(self._pcm[:WINDOW_BYTES])

@@ -200,6 +200,17 @@ async def test_a_flood_of_sound_is_cut_to_what_time_has_room_for() -> None:
         assert call.windows.qsize() * WINDOW_BYTES / RATE / 2 < 3
 
 
+async def test_a_line_that_stands_still_again_and_again_loses_nothing() -> None:
+    """What stood still comes all at once; the silence that was put in meanwhile must not be held against it."""
+    async with line() as call:
+        before, sent = receiving.dropped.copy(), packets(10)
+        for stall in range(20):
+            for number in range(10):
+                call.send(rtp(stall * 10 + number, sent[number]))
+            await call.heard(6 + 4)  # 200 ms that have come, and silence, which ends only with the next
+        assert (receiving.dropped - before)["flood"] == 0
+
+
 # Out
 
 
