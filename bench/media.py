@@ -102,7 +102,9 @@ class Script:
 def script(folder: Path, count: int) -> Script:
     """So many sentences for each side, spoken into `folder`."""
     rows = [json.loads(line) for line in SENTENCES.read_text("utf-8").splitlines()]
-    usable = [row["text"] for row in rows if "name" not in row["slots"] and len(row["text"].split()) in WORDS]
+    # No names, which only the product knows; no sums, of which it lets no model speak freely.
+    plain = [row["text"] for row in rows if not {"name", "amount"} & row["slots"].keys()]
+    usable = [text for text in plain if len(text.split()) in WORDS]
     folder.mkdir(parents=True, exist_ok=True)
 
     def recorded(texts: Sequence[str], side: str) -> dict[str, Path]:
@@ -280,13 +282,13 @@ class Heard:
     """What the caller's end made of the replies of one call.
 
     Attributes:
-        text: What the recogniser wrote down.
+        texts: What the recogniser wrote down, turn by turn.
         packets: How many should have been played.
         concealed: How many were guessed.
         restored: How many came out of redundancy.
     """
 
-    text: str
+    texts: tuple[str, ...]
     packets: int
     concealed: int
     restored: int
@@ -294,15 +296,15 @@ class Heard:
 
 async def hear(decoder: LentDecoder, talk: Talk) -> Heard:
     """Play the replies of a call and write them down."""
-    text: list[str] = []
+    texts: list[str] = []
     packets = concealed = restored = 0
     for turn in talk.turns:
         played = await asyncio.to_thread(play, turn.arrivals)
         sound = np.pad(_audible(played.pcm), round(AROUND_S * SAMPLE_RATE))
         packets, concealed = packets + played.packets, concealed + played.concealed
         restored += played.restored
-        text += [word.word for word in await decoder.transcribe(sound.tobytes())]
-    return Heard(" ".join(text), packets, concealed, restored)
+        texts.append(" ".join(word.word for word in await decoder.transcribe(sound.tobytes())))
+    return Heard(tuple(texts), packets, concealed, restored)
 
 
 def _audible(pcm: Pcm) -> Pcm:
@@ -341,6 +343,16 @@ def compare(said: Sequence[str], heard: Sequence[str]) -> Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Both sides of a call, and what was made of them."""
+
+    said: Sequence[str]
+    understood: Sequence[str]
+    recited: Sequence[str]
+    heard: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One cell with one server.
 
@@ -357,6 +369,7 @@ class Result:
         restored: Share of the packets played.
         exceptions: That the server logged.
         caller_late_ms: How late the callers sent, 95th percentile: above ten the cell says little.
+        texts: Of each call, what was said and what was made of it, for a closer look.
     """
 
     server: str
@@ -373,6 +386,7 @@ class Result:
     restored: float
     exceptions: int
     caller_late_ms: float
+    texts: tuple[Texts, ...]
 
 
 def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard], exceptions: int) -> Result:
@@ -384,7 +398,7 @@ def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard]
         server=server,
         cell=cell,
         recognised=sum((compare([t.said for t in talk.turns], talk.understood) for talk in talks), nothing),
-        heard=sum((compare(talk.recited, [each.text]) for talk, each in zip(talks, heard, strict=True)), nothing),
+        heard=sum((compare(talk.recited, each.texts) for talk, each in zip(talks, heard, strict=True)), nothing),
         turns=sum(talk.planned for talk in talks),
         answered=sum(turn.answered for turn in turns),
         answered_after=sum(turn.answered for talk in talks for turn in talk.turns[talk.planned // 2 :]),
@@ -395,6 +409,10 @@ def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard]
         restored=sum(each.restored for each in heard) / packets,
         exceptions=exceptions,
         caller_late_ms=summary([ms for talk in talks for ms in talk.late_ms], samples=False)["p95"] or 0.0,
+        texts=tuple(
+            Texts([turn.said for turn in talk.turns], talk.understood, talk.recited, each.texts)
+            for talk, each in zip(talks, heard, strict=True)
+        ),
     )
 
 
