@@ -158,7 +158,7 @@ class Talk:
         planned: Sentences to be said.
         turns: What came of those that were.
         understood: Final transcripts, in order.
-        recited: What the bot set out to say in reply, in order.
+        recited: Of the sentences, what the bot set out to say in reply, in order.
         lost: Whether the line was gone before the end.
         late_ms: How late the caller's packets left.
     """
@@ -174,13 +174,14 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a caller reaches a server, and what the network does to it."""
+    """How a caller reaches a server, what the network does to it, and what the bot has recordings of."""
 
     server: Server
     http: httpx.AsyncClient
     token: str | None
     cell: Cell
     direction: str
+    recorded: frozenset[str]
 
     def harm(self, relay: Relay) -> None:
         """Begin."""
@@ -247,7 +248,9 @@ async def _converse(line: Line, relay: Relay, caller: Caller, sentences: Mapping
             talk.lost = True
             break
     talk.understood = [line.text for line in caller.transcript if line.who == "user"]
-    talk.recited = [text for segment, text in _segments(caller).items() if segment not in greeting]
+    # A sentence that the product puts in the place of one has no recording.
+    said = [text for segment, text in _segments(caller).items() if segment not in greeting]
+    talk.recited = [text for text in said if recital.key(text) in line.recorded]
 
 
 def _segments(caller: Caller) -> dict[int, str]:
@@ -438,12 +441,13 @@ async def measure(
     pool = DecoderPool(1, folder)
     decoder = await pool.lend(PHRASES, ())
     results: list[Result] = []
+    recorded = frozenset(recital.key(text) for text in spoken.bot)
     shares = [dict(list(spoken.callers.items())[number::calls]) for number in range(calls)]
     async with new_http() as http:
         tokens = {name: await _token(server, http) for name, server in servers.items()}
         for cell in cells:
             for name, server in servers.items():
-                line = Line(server, http, tokens[name], cell, direction)
+                line = Line(server, http, tokens[name], cell, direction, recorded)
                 before = exceptions(logs[name])
                 talks = await asyncio.gather(*(call(line, share, number) for number, share in enumerate(shares)))
                 heard = [await hear(decoder, talk) for talk in talks]
