@@ -102,7 +102,9 @@ class Script:
 def script(folder: Path, count: int) -> Script:
     """So many sentences for each side, spoken into `folder`."""
     rows = [json.loads(line) for line in SENTENCES.read_text("utf-8").splitlines()]
-    usable = [row["text"] for row in rows if "name" not in row["slots"] and len(row["text"].split()) in WORDS]
+    # No names, which only the product knows; no sums, of which it lets no model speak freely.
+    plain = [row["text"] for row in rows if not {"name", "amount"} & row["slots"].keys()]
+    usable = [text for text in plain if len(text.split()) in WORDS]
     folder.mkdir(parents=True, exist_ok=True)
 
     def recorded(texts: Sequence[str], side: str) -> dict[str, Path]:
@@ -156,7 +158,7 @@ class Talk:
         planned: Sentences to be said.
         turns: What came of those that were.
         understood: Final transcripts, in order.
-        recited: What the bot set out to say in reply, in order.
+        recited: Of the sentences, what the bot set out to say in reply, in order.
         lost: Whether the line was gone before the end.
         late_ms: How late the caller's packets left.
     """
@@ -172,13 +174,14 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a caller reaches a server, and what the network does to it."""
+    """How a caller reaches a server, what the network does to it, and what the bot has recordings of."""
 
     server: Server
     http: httpx.AsyncClient
     token: str | None
     cell: Cell
     direction: str
+    recorded: frozenset[str]
 
     def harm(self, relay: Relay) -> None:
         """Begin."""
@@ -245,7 +248,9 @@ async def _converse(line: Line, relay: Relay, caller: Caller, sentences: Mapping
             talk.lost = True
             break
     talk.understood = [line.text for line in caller.transcript if line.who == "user"]
-    talk.recited = [text for segment, text in _segments(caller).items() if segment not in greeting]
+    # A sentence that the product puts in the place of one has no recording.
+    said = [text for segment, text in _segments(caller).items() if segment not in greeting]
+    talk.recited = [text for text in said if recital.key(text) in line.recorded]
 
 
 def _segments(caller: Caller) -> dict[int, str]:
@@ -280,13 +285,13 @@ class Heard:
     """What the caller's end made of the replies of one call.
 
     Attributes:
-        text: What the recogniser wrote down.
+        texts: What the recogniser wrote down, turn by turn.
         packets: How many should have been played.
         concealed: How many were guessed.
         restored: How many came out of redundancy.
     """
 
-    text: str
+    texts: tuple[str, ...]
     packets: int
     concealed: int
     restored: int
@@ -294,15 +299,15 @@ class Heard:
 
 async def hear(decoder: LentDecoder, talk: Talk) -> Heard:
     """Play the replies of a call and write them down."""
-    text: list[str] = []
+    texts: list[str] = []
     packets = concealed = restored = 0
     for turn in talk.turns:
         played = await asyncio.to_thread(play, turn.arrivals)
         sound = np.pad(_audible(played.pcm), round(AROUND_S * SAMPLE_RATE))
         packets, concealed = packets + played.packets, concealed + played.concealed
         restored += played.restored
-        text += [word.word for word in await decoder.transcribe(sound.tobytes())]
-    return Heard(" ".join(text), packets, concealed, restored)
+        texts.append(" ".join(word.word for word in await decoder.transcribe(sound.tobytes())))
+    return Heard(tuple(texts), packets, concealed, restored)
 
 
 def _audible(pcm: Pcm) -> Pcm:
@@ -341,6 +346,16 @@ def compare(said: Sequence[str], heard: Sequence[str]) -> Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Both sides of a call, and what was made of them."""
+
+    said: Sequence[str]
+    understood: Sequence[str]
+    recited: Sequence[str]
+    heard: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One cell with one server.
 
@@ -357,6 +372,7 @@ class Result:
         restored: Share of the packets played.
         exceptions: That the server logged.
         caller_late_ms: How late the callers sent, 95th percentile: above ten the cell says little.
+        texts: Of each call, what was said and what was made of it, for a closer look.
     """
 
     server: str
@@ -373,6 +389,7 @@ class Result:
     restored: float
     exceptions: int
     caller_late_ms: float
+    texts: tuple[Texts, ...]
 
 
 def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard], exceptions: int) -> Result:
@@ -384,7 +401,7 @@ def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard]
         server=server,
         cell=cell,
         recognised=sum((compare([t.said for t in talk.turns], talk.understood) for talk in talks), nothing),
-        heard=sum((compare(talk.recited, [each.text]) for talk, each in zip(talks, heard, strict=True)), nothing),
+        heard=sum((compare(talk.recited, each.texts) for talk, each in zip(talks, heard, strict=True)), nothing),
         turns=sum(talk.planned for talk in talks),
         answered=sum(turn.answered for turn in turns),
         answered_after=sum(turn.answered for talk in talks for turn in talk.turns[talk.planned // 2 :]),
@@ -395,6 +412,10 @@ def result(server: str, cell: str, talks: Sequence[Talk], heard: Sequence[Heard]
         restored=sum(each.restored for each in heard) / packets,
         exceptions=exceptions,
         caller_late_ms=summary([ms for talk in talks for ms in talk.late_ms], samples=False)["p95"] or 0.0,
+        texts=tuple(
+            Texts([turn.said for turn in talk.turns], talk.understood, talk.recited, each.texts)
+            for talk, each in zip(talks, heard, strict=True)
+        ),
     )
 
 
@@ -420,12 +441,13 @@ async def measure(
     pool = DecoderPool(1, folder)
     decoder = await pool.lend(PHRASES, ())
     results: list[Result] = []
+    recorded = frozenset(recital.key(text) for text in spoken.bot)
     shares = [dict(list(spoken.callers.items())[number::calls]) for number in range(calls)]
     async with new_http() as http:
         tokens = {name: await _token(server, http) for name, server in servers.items()}
         for cell in cells:
             for name, server in servers.items():
-                line = Line(server, http, tokens[name], cell, direction)
+                line = Line(server, http, tokens[name], cell, direction, recorded)
                 before = exceptions(logs[name])
                 talks = await asyncio.gather(*(call(line, share, number) for number, share in enumerate(shares)))
                 heard = [await hear(decoder, talk) for talk in talks]
