@@ -66,6 +66,9 @@ LAST_WORDS_S = 20.0
 FINISH_ACTS_S = 30.0
 """What was begun when the call ended gets this long to become known before the record is closed without it."""
 
+DISCONNECT_S = 10.0
+"""Whatever keeps a connection from closing, its seat must not wait for it."""
+
 CLOSE_RETRIES_S = (1, 2, 4, 8, 16, 32)
 """Pauses between attempts to close a call's row while the database is away; the seat is free meanwhile."""
 
@@ -508,7 +511,7 @@ class Call:
 
     async def _disconnect(self) -> None:
         if hasattr(self, "connection"):
-            async with self.connection.signalling:
+            async with asyncio.timeout(DISCONNECT_S), self.connection.signalling:
                 await self.connection.disconnect()
 
     async def _close_row(self) -> None:

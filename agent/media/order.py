@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Generic, TypeVar
 
 MAX_HELD = 8
@@ -30,6 +31,11 @@ class Order(Generic[T]):
     def waiting(self) -> bool:
         """Whether packets are held behind a gap."""
         return bool(self._held)
+
+    @property
+    def held(self) -> Collection[T]:
+        """The packets behind the first gap."""
+        return self._held.values()
 
     @property
     def missing(self) -> list[int]:

@@ -31,7 +31,7 @@ WINDOW_BYTES = 1024
 """32 ms of 16 kHz 16-bit mono: what Silero takes at once."""
 
 HOLD_S = 0.06
-"""How long packets wait for one that is missing before them: longer than Wi-Fi shuffles them, shorter than it hurts."""
+"""How long a packet waits for those missing before it: longer than Wi-Fi shuffles them, shorter than it hurts."""
 
 IDLE_AFTER_S = 0.1
 """Nothing for this long, and silence is put in as time passes, so that the end of speech is noticed all the same."""
@@ -187,7 +187,8 @@ class Receiver:
         self._streams[packet.ssrc].add(packet)
         self.last_at = self._clock()
         # What holds no speech (padding, keys pressed) is numbered among what does, and is not missed.
-        piece = Piece(packet.sequence_number, packet.timestamp, packet.payload if speech else b"")
+        payload = packet.payload if speech else b""
+        piece = Piece(packet.sequence_number, packet.timestamp, payload, self.last_at)
         for ready in self._order.put(piece.number, piece):
             self._unpack(ready)
         self._watch_gap()
@@ -211,7 +212,8 @@ class Receiver:
                 self._gap.cancel()
                 self._gap = None
         elif self._gap is None:
-            self._gap = self._later(HOLD_S, self._give_up)
+            oldest_s = self._clock() - min(piece.at for piece in self._order.held)
+            self._gap = self._later(max(0.0, HOLD_S - oldest_s), self._give_up)
 
     def _give_up(self) -> None:
         if self._gap is not None:

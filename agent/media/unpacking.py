@@ -31,11 +31,13 @@ class Piece:
         number: Sequence number.
         timestamp: Of its first sample, in RTP time.
         payload: An Opus packet.
+        at: When it came, on the receiver's clock.
     """
 
     number: int
     timestamp: int
     payload: bytes
+    at: float = 0.0
 
 
 class Unpacker:
