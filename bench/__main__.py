@@ -1,6 +1,6 @@
 """`python -m bench [PART] [options]`.
 
-Parts: check, calls, recognition, intents, ledger, tools, pages; and, only when named: soak, bank, traffic, latency,
+Parts: check, capacity, recognition, intents, ledger, tools, pages; and, only when named: soak, bank, traffic, latency,
 failover, noise, media, overload, fuzz, chromium.
 """
 
@@ -11,7 +11,7 @@ import sys
 
 PARTS = {
     "check": "bench.check",
-    "calls": "bench.call",
+    "capacity": "bench.capacity",
     "recognition": "bench.recognition",
     "intents": "bench.intents",
     "ledger": "bench.ledger",
@@ -28,7 +28,7 @@ PARTS = {
     "chromium": "bench.chromium",
     "fuzz": "bench.fuzz",
 }
-BY_DEFAULT = ("check", "calls", "recognition", "intents", "ledger", "tools", "pages")
+BY_DEFAULT = ("check", "capacity", "recognition", "intents", "ledger", "tools", "pages")
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def main() -> int:
     codes: list[int] = []
     for part in BY_DEFAULT:
         print(f"\n== {part} ==\n", flush=True)
-        codes.append(_run(part, sys.argv[1:] if part == "calls" else []))
+        codes.append(_run(part, sys.argv[1:] if part == "capacity" else []))
     return max(codes)
 
 

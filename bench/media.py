@@ -28,8 +28,8 @@ import numpy as np
 from loguru import logger
 
 from bench import machine, recital
-from bench.call import LATE_CALLER_MS
 from bench.caller import Caller, Refused, new_http
+from bench.capacity import LATE_CALLER_MS
 from bench.load import summary
 from bench.playout import Arrival, play
 from bench.process import Server, serving

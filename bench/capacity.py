@@ -1,24 +1,33 @@
 """Latency and capacity of calls: the product and plain pipecat, cell by cell in turn, until neither keeps up.
 
+    python -m bench capacity [--servers parley pipecat parley:MEDIA_PLANE=false] [--wires]
+
 A cell is a fresh server on one core and N callers on another, in dense talk. A server is out at the first N at which
-the 95th percentile of voice-to-voice is 200 ms worse than with one call, or a turn goes unanswered. Run it on a machine
-that does nothing else; every cell says how late the callers themselves were.
+the 95th percentile of voice-to-voice is 200 ms worse than with one call, or a turn goes unanswered. A server's name may
+be followed by settings. With `--wires` the vendors are local servers that speak their wires and take no time, beside
+the callers. Run it on a machine that does nothing else; every cell says how late the callers themselves were.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import machine
+from bench.latency import hum
 from bench.load import summary
 from bench.process import INSTANT, call, serving
+from tests.doubles.cloud import Cloud
+from tests.doubles.hearing import says
 
 COUNTS = (1, 2, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 QUICK_COUNTS = (1, 4)
@@ -27,7 +36,7 @@ TURN_S = 4.5
 WINDOW_S = (20.0, 120.0)
 WORSE_MS = 200.0
 LATE_CALLER_MS = 10.0
-OUT = Path("build/bench/calls.json")
+OUT = Path("build/bench/capacity.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,19 @@ def _at(run: Any, path: Sequence[str]) -> Any:
 
 
 def measure(
-    counts: Sequence[int], *, names: Sequence[str], repeats: int, window_s: float | None, server_cores: set[int] | None
+    counts: Sequence[int],
+    *,
+    names: Sequence[str],
+    repeats: int,
+    window_s: float | None,
+    server_cores: set[int] | None,
+    vendors: Mapping[str, str],
 ) -> list[Cell]:
-    """Run the cells, the servers taking turns, and print each as it is done."""
+    """Run the cells, the servers taking turns, and print each as it is done.
+
+    Args:
+        vendors: Settings that name who serves; empty: the instant ones.
+    """
     first, second = machine.split()
     cells: dict[tuple[str, int], Cell] = {}
     for number, calls in enumerate(counts):
@@ -87,12 +106,44 @@ def measure(
                 if not _still_in(cells, name, counts[:number]):
                     continue
                 seconds = window_s or min(max(TURNS * TURN_S / calls, WINDOW_S[0]), WINDOW_S[1])
-                with serving(name, cores=server_cores or first) as server:
+                plain, settings = _named(name)
+                with serving(plain, cores=server_cores or first, settings={**settings, **vendors}) as server:
                     run = call(server, calls=calls, seconds=seconds, cores=second, more=["--seed", str(repeat + 1)])
                 runs = cells[name, calls].runs if (name, calls) in cells else ()
                 cells[name, calls] = Cell(name, calls, (*runs, run))
                 print(_row(Cell(name, calls, (run,))), file=sys.stderr, flush=True)
     return list(cells.values())
+
+
+def _named(name: str) -> tuple[str, dict[str, str]]:
+    """A server and its settings, of `parley:MEDIA_PLANE=false,MEDIA_WORKERS=2`."""
+    plain, _, settings = name.partition(":")
+    return plain, dict(each.split("=", 1) for each in settings.split(",") if each)
+
+
+@contextmanager
+def wires() -> Iterator[dict[str, str]]:
+    """The vendors' wires, spoken by servers of this process on a loop of their own; the settings that use them."""
+    loop = asyncio.new_event_loop()
+    _, callers = machine.split()
+
+    def run() -> None:
+        with machine.pinned(callers):  # this thread alone
+            loop.run_forever()
+
+    thread = threading.Thread(target=run, name="vendors", daemon=True)
+    thread.start()
+
+    async def open_them() -> Cloud:
+        return await Cloud(hear=says("What can you do?"), speak=hum).__aenter__()
+
+    cloud = asyncio.run_coroutine_threadsafe(open_them(), loop).result()
+    try:
+        yield cloud.settings
+    finally:
+        asyncio.run_coroutine_threadsafe(cloud.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 def _still_in(cells: dict[tuple[str, int], Cell], name: str, done: Sequence[int]) -> bool:
@@ -176,13 +227,14 @@ def verdict(cells: Sequence[Cell], name: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of `python -m bench calls`."""
-    parser = argparse.ArgumentParser(prog="python -m bench calls", description=__doc__)
+    """Command line of `python -m bench capacity`."""
+    parser = argparse.ArgumentParser(prog="python -m bench capacity", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1 and 4 calls, short windows")
     parser.add_argument("--counts", type=int, nargs="+", help="numbers of calls, beginning with 1")
     parser.add_argument("--repeats", type=int, help="runs per cell (2, quick: 1)")
     parser.add_argument("--window", type=float, help="seconds per cell, instead of as many as 30 turns take")
-    parser.add_argument("--servers", nargs="+", choices=sorted(INSTANT), default=sorted(INSTANT))
+    parser.add_argument("--servers", nargs="+", default=sorted(INSTANT), help="with settings, if any: name:A=b,C=d")
+    parser.add_argument("--wires", action="store_true", help="vendors' wires instead of instant vendors")
     parser.add_argument("--server-cores", type=int, nargs="+", help="instead of one core for the server")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)
@@ -190,13 +242,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if counts[0] != 1:
         parser.error("--counts must begin with 1: the others are compared with it")
     before = machine.describe()
-    cells = measure(
-        counts,
-        names=args.servers,
-        repeats=args.repeats or (1 if args.quick else 2),
-        window_s=args.window or (20.0 if args.quick else None),
-        server_cores=set(args.server_cores) if args.server_cores else None,
-    )
+    if any(_named(name)[0] not in INSTANT for name in args.servers):
+        parser.error(f"--servers must be among {', '.join(sorted(INSTANT))}")
+    with wires() if args.wires else nullcontext(dict[str, str]()) as vendors:
+        cells = measure(
+            counts,
+            names=args.servers,
+            repeats=args.repeats or (1 if args.quick else 2),
+            window_s=args.window or (20.0 if args.quick else None),
+            server_cores=set(args.server_cores) if args.server_cores else None,
+            vendors=vendors,
+        )
     verdicts = {name: verdict(cells, name) for name in args.servers}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     report = {
