@@ -336,6 +336,7 @@ describe("a line that breaks", () => {
         iceConnectionState: "disconnected",
         getTransceivers: () => [],
         getSenders: () => [],
+        getReceivers: () => [],
         close: () => {},
       });
       await vi.advanceTimersByTimeAsync(1_000);
