@@ -37,12 +37,14 @@ class Refused(Exception):
         status: HTTP status of the refusal.
         body: What it said, parsed where it is JSON.
         headers: Of the response.
+        after_s: How long it took to say so.
     """
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"{response.request.method} {response.request.url.path}: {response.status_code}")
         self.status = response.status_code
         self.headers = response.headers
+        self.after_s = response.elapsed.total_seconds()
         try:
             self.body: Any = response.json()
         except ValueError:

@@ -51,7 +51,7 @@ class Flood:
         dials: Attempts.
         admitted: Of them.
         refused: The others, by status.
-        refused_ms: From the first request to the refusal.
+        refused_ms: From the refused request to its refusal.
         told_s: What refusals said in Retry-After; -1 where they said nothing.
         turns: Of those who were let in.
         failures: What else went wrong.
@@ -159,14 +159,14 @@ class Lobby:
 
     async def _try(self, seed: int, stay_s: float, until_s: float, flood: Flood) -> float:
         """One attempt; how long to wait before the next."""
-        talker, asked_s = self.talker(seed), time.monotonic()
+        talker = self.talker(seed)
         flood.dials += 1
         try:
             await self.dial(talker)
             flood.admitted += 1
             await talker.converse(min(time.monotonic() + stay_s, until_s))
         except Refused as refused:
-            flood.refused_ms.append((time.monotonic() - asked_s) * 1000)
+            flood.refused_ms.append(refused.after_s * 1000)
             flood.refused[refused.status] += 1
             flood.told_s.append(float(refused.headers.get("retry-after", -1)))
             return max(flood.told_s[-1], 1.0)
