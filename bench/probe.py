@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,16 @@ class Probe:
                 self._lags_ms.append(lag_s * 1000)
 
 
+@cache
+def _schedule() -> int | None:
+    """The main thread's scheduling figures, open for reading; None where the system has none."""
+    try:
+        return os.open(_SCHEDULED, os.O_RDONLY)
+    except OSError:
+        return None
+
+
 def _waited_for_a_core_s() -> float:
     """How long the main thread has been ready to run and was not let; 0 where the system does not say."""
-    try:
-        return int(_SCHEDULED.read_text().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+    file = _schedule()
+    return 0.0 if file is None else int(os.pread(file, 100, 0).split()[1]) / 1e9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -55,6 +56,8 @@ async def warm(parts: Parts) -> list[asyncio.Task[Any]]:
     settings = parts.settings
     await guard(settings)
     voice.warm()
+    # pipecat imports it when it first makes a language service, and half a second of the first caller's time with it.
+    await asyncio.to_thread(import_module, "pipecat.adapters.llm.services.open_ai_adapter")
     # Calls need not wait for Smart Turn: until it is there, the silence alone ends a turn.
     tasks.spawn(parts.smart_turn.warm(), owner="smart turn")
     served = await serving.look(parts.db, settings)
