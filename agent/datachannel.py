@@ -18,6 +18,7 @@ from aiortc import RTCDataChannel
 from loguru import logger
 from pipecat.transports.smallwebrtc.connection import SIGNALLING_TYPE, IceServer, SmallWebRTCConnection
 
+from agent.fit import require_fit
 from core.clock import monotonic_s
 
 MAX_BYTES = 16_384
@@ -197,8 +198,4 @@ def verify() -> None:
     missing = [text for text in needed if text not in source]
     methods = ("_flush_message_queue", "_handle_signalling_message", "send_app_message", "video_input_track")
     missing += [name for name in methods if not callable(getattr(SmallWebRTCConnection, name, None))]
-    if missing:
-        raise RuntimeError(
-            f"The data channel guard does not fit the installed pipecat: {', '.join(missing)} has changed. "
-            "Install the locked versions, or adapt agent/datachannel.py to the new one."
-        )
+    require_fit("data channel guard", "pipecat", missing=missing, file="agent/datachannel.py")

@@ -25,6 +25,7 @@ from pipecat.processors.frameworks.rtvi import (
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S, TokenBucket
+from agent.fit import require_fit
 from calls.answers import MAX_CALLER_SIDE_MS
 from core.clock import monotonic_s
 from core.errors import AppError
@@ -257,11 +258,7 @@ def verify() -> None:
     source = inspect.getsource(RTVIProcessor)
     missing = [name for name in methods if not callable(getattr(RTVIProcessor, name, None))]
     missing += [name for name in ("_message_queue", "_message_task", "_client_ready") if name not in source]
-    if missing:
-        raise RuntimeError(
-            f"The RTVI guard does not fit the installed pipecat: {', '.join(missing)} has changed. "
-            "Install the locked versions, or adapt agent/rtvi.py to the new one."
-        )
+    require_fit("RTVI guard", "pipecat", missing=missing, file="agent/rtvi.py")
 
 
 def observer_params() -> RTVIObserverParams:

@@ -1,20 +1,17 @@
 """What a person hears of the packets that arrived: a fixed playout buffer, and concealment of what is missing.
 
 libopus itself decodes, as in a browser: a missing packet is taken from the redundancy in the one after it, where the
-sender put any there, else guessed from what came before. The library is the one that PyAV brings.
+sender put any there, else guessed from what came before.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-import av
 import numpy as np
 
+from agent.media.opus import Decoder, OpusError, carries_copy
 from bench.sound import FRAME_SAMPLES, Pcm
 from bench.sound import RATE as RTP_HZ
 
@@ -25,7 +22,6 @@ LATE_IN_A_ROW = 3
 
 MAX_SILENCE_S = 1.0
 _FRAME = SAMPLE_RATE // 50
-_MAX_PACKET = SAMPLE_RATE * 120 // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def play(arrivals: Sequence[Arrival], *, buffer_s: float = BUFFER_S) -> Played:
             clock.start(packet)
         if packet is not None and clock.in_time(packet):
             parts.append(decoder.decode(packet.payload))
-        elif following is not None and clock.arrives_for(following, due) and decoder.has_redundancy(following.payload):
+        elif following is not None and clock.arrives_for(following, due) and carries_copy(following.payload):
             parts.append(decoder.restore(following.payload))
             restored += 1
         else:
@@ -137,63 +133,29 @@ def _silence(timestamp: int) -> Pcm:
 
 
 class _Decoder:
-    """libopus, to 16 kHz mono."""
+    """The product's decoder, which guesses what cannot be decoded."""
 
     def __init__(self) -> None:
-        error = ctypes.c_int()
-        self._library = _libopus()
-        self._state = ctypes.c_void_p(self._library.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error)))
-        if error.value:
-            raise RuntimeError(f"libopus does not start: error {error.value}")
+        self._opus = Decoder(SAMPLE_RATE)
 
     def decode(self, payload: bytes) -> Pcm:
         """Samples of a packet; a guess if it is not Opus."""
-        return self._run(payload, _MAX_PACKET, 0)
+        try:
+            return _samples(self._opus.decode(payload))
+        except OpusError:
+            return self.conceal()
 
     def restore(self, payload: bytes) -> Pcm:
         """The packet before this one."""
-        return self._run(payload, _FRAME, 1)
+        try:
+            return _samples(self._opus.recover(payload, _FRAME))
+        except OpusError:
+            return self.conceal()
 
     def conceal(self) -> Pcm:
         """A guess."""
-        return self._run(None, _FRAME, 0)
-
-    def has_redundancy(self, payload: bytes) -> bool:
-        """Whether the packet before this one is in it as well."""
-        return bool(self._library.opus_packet_has_lbrr(payload, len(payload)) > 0)
-
-    def _run(self, payload: bytes | None, room: int, redundancy: int) -> Pcm:
-        out = np.zeros(room, np.int16)
-        pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_int16))
-        made = self._library.opus_decode(self._state, payload, len(payload or b""), pointer, room, redundancy)
-        if made < 0:
-            return self.conceal() if payload is not None else out
-        return out[:made]
-
-    def __del__(self) -> None:
-        self._library.opus_decoder_destroy(self._state)
+        return _samples(self._opus.conceal(_FRAME))
 
 
-@cache
-def _libopus() -> ctypes.CDLL:
-    """The library in PyAV's wheel.
-
-    Raises:
-        RuntimeError: It is not where the wheel puts it.
-    """
-    folder = Path(av.__file__).parent.parent / "av.libs"
-    for path in sorted(folder.glob("libopus-*")):
-        library = ctypes.CDLL(str(path))
-        library.opus_decoder_create.restype = ctypes.c_void_p
-        library.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
-        library.opus_decode.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_int32,
-            ctypes.POINTER(ctypes.c_int16),
-            ctypes.c_int,
-            ctypes.c_int,
-        ]
-        library.opus_packet_has_lbrr.argtypes = [ctypes.c_char_p, ctypes.c_int32]
-        return library
-    raise RuntimeError(f"no libopus in {folder}")
+def _samples(pcm: bytes) -> Pcm:
+    return np.frombuffer(pcm, np.int16)

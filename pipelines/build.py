@@ -37,9 +37,9 @@ from pipelines.listening import Listening
 from pipelines.teller import Teller
 from pipelines.tools import END_CALL, ToolDesk, schemas
 from pipelines.turns import UserAggregator
-from pipelines.voice import SileroVAD
+from pipelines.voice import RATE, SileroVAD
 
-AUDIO_IN_HZ = 16_000
+AUDIO_IN_HZ = RATE
 AUDIO_OUT_HZ = 24_000
 
 SECOND_SILENCE = 0.75

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
@@ -38,7 +39,7 @@ class Listening(FrameProcessor):
         super().__init__(enable_direct_mode=True)
         self._hush = hush
         self._user = user
-        self._stt = stt
+        self._recognise = stt.hear if isinstance(stt, FailoverSTT) else partial(hear, stt)
         self._also = also
         self._windows: asyncio.Queue[bytes] = asyncio.Queue(MAX_WINDOWS)
         self._recogniser: asyncio.Task[None] | None = None
@@ -62,7 +63,7 @@ class Listening(FrameProcessor):
         if isinstance(frame, InputAudioRawFrame):
             return
         if isinstance(frame, StartFrame):  # The recogniser and the turns, which stand before, have started.
-            self._recogniser = self.create_task(self._recognise())
+            self._recogniser = self.create_task(self._feed())
         elif isinstance(frame, EndFrame | CancelFrame):
             await self._stop()
         await self.push_frame(frame, direction)
@@ -77,11 +78,7 @@ class Listening(FrameProcessor):
         if task is not None:
             await self.cancel_task(task)
 
-    async def _recognise(self) -> None:
+    async def _feed(self) -> None:
         while True:
             # Once more: the hush may have begun while the window waited.
-            frame = InputAudioRawFrame(self._hush.over(await self._windows.get()), RATE, 1)
-            if isinstance(self._stt, FailoverSTT):
-                await self._stt.hear(frame)
-            else:
-                await hear(self._stt, frame)
+            await self._recognise(InputAudioRawFrame(self._hush.over(await self._windows.get()), RATE, 1))

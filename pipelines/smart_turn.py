@@ -153,7 +153,8 @@ class SmartTurnModel:
             answer.set_exception(error)
         else:
             probability, took_s = made.result()
-            self._spent.append((self._clock(), took_s))
+            if self._may_move:  # else nobody asks, and it would grow for ever
+                self._spent.append((self._clock(), took_s))
             answer.set_result(probability)
 
     @property

@@ -191,6 +191,7 @@ class UserAggregator(LLMUserAggregator):
         super().__init__(context, params=params)
         self._vad = vad
         self._ours = strategies
+        self._listeners = [strategy for strategy in strategies.stop or [] if isinstance(strategy, SmartTurnStop)]
         self._between_turns: UserTurnStrategies | None = None
         """What rules from the end of this turn on."""
         self._in_turn = False
@@ -226,8 +227,8 @@ class UserAggregator(LLMUserAggregator):
         voice._last_audio_time = monotonic_s()
         if self._user_turn_controller.user_turn_strategies is self._ours:
             speaking = voice._vad_state is VADState.SPEAKING
-            for strategy in self._ours.stop or []:
-                if isinstance(strategy, SmartTurnStop) and strategy.hear(window, voice=speaking):
+            for strategy in self._listeners:
+                if strategy.hear(window, voice=speaking):
                     self.create_task(strategy.let_silence_decide())
         self._vad.hear(window, self._voice_is)
 

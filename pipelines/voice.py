@@ -18,6 +18,7 @@ WINDOW = 512
 """Samples that Silero takes at once: 32 ms."""
 
 WINDOW_BYTES = WINDOW * 2
+"""The same as 16-bit PCM: how a caller's sound is handed on."""
 
 BEGINS_DBFS, GOES_ON_DBFS = -52.0, -60.0
 """Below these levels a window is silence, and Silero is not asked: before somebody speaks, and while they do. The first

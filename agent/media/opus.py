@@ -56,6 +56,7 @@ def _declare(library: ctypes.PyDLL) -> None:
     library.opus_decode.argtypes = [pointer, ctypes.c_char_p, int32, pointer, c_int, c_int]
     library.opus_encode.argtypes = [pointer, ctypes.c_char_p, c_int, pointer, int32]
     library.opus_decoder_get_nb_samples.argtypes = [pointer, ctypes.c_char_p, int32]
+    library.opus_packet_has_lbrr.argtypes = [ctypes.c_char_p, int32]
     library.opus_decoder_destroy.argtypes = library.opus_encoder_destroy.argtypes = [pointer]
     library.opus_decoder_destroy.restype = library.opus_encoder_destroy.restype = None
     # The two _ctl functions are variadic: what follows their two named arguments is given its type at each call.
@@ -167,6 +168,11 @@ class Encoder:
     def __del__(self) -> None:
         if getattr(self, "_state", None):
             self._opus.opus_encoder_destroy(self._state)
+
+
+def carries_copy(packet: bytes) -> bool:
+    """Whether a packet holds the one before it, too (in-band FEC)."""
+    return _library().opus_packet_has_lbrr(packet, len(packet)) > 0
 
 
 def verify() -> None:

@@ -37,15 +37,6 @@ class Order(Generic[T]):
         """The packets behind the first gap."""
         return self._held.values()
 
-    @property
-    def missing(self) -> list[int]:
-        """The sequence numbers that are waited for."""
-        if self._next is None or not self._held:
-            return []
-        ahead = max(_ahead(number, self._next) for number in self._held)
-        numbers = ((self._next + step) & 0xFFFF for step in range(ahead))
-        return [number for number in numbers if number not in self._held]
-
     def put(self, number: int, packet: T) -> list[T]:
         """Take a packet; returns what comes next, oldest first: nothing, this one, or several."""
         if self._next is None:

@@ -21,14 +21,13 @@ from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSrPacket, RtpPacket, is_rtc
 from loguru import logger
 
 from agent.datagrams import GuardedConnection
+from agent.fit import require_fit
 from agent.media.opus import OpusError
 from agent.media.order import Order
-from agent.media.unpacking import RATE, RTP_HZ, Piece, Unpacker
+from agent.media.unpacking import RTP_HZ, Piece, Unpacker
 from core.clock import monotonic_s
 from core.tasks import spawn
-
-WINDOW_BYTES = 1024
-"""32 ms of 16 kHz 16-bit mono: what Silero takes at once."""
+from pipelines.voice import RATE, WINDOW_BYTES
 
 HOLD_S = 0.06
 """How long a packet waits for those missing before it: longer than Wi-Fi shuffles them, shorter than it hurts."""
@@ -320,8 +319,4 @@ def verify() -> None:
     missing = [name for name in (_CODECS, _STREAMS) if name not in names]
     missing += [name for name in (_STOP_DECODER, "_handle_rtcp_packet") if name not in methods]
     missing += [name for name in ("_rx_srtp", "_rtp_router") if name not in RTCDtlsTransport.__init__.__code__.co_names]
-    if missing:
-        raise RuntimeError(
-            f"agent/media/receiver.py does not fit the installed aiortc: {', '.join(missing)} has moved. "
-            "Install the locked versions, or adapt it to the new one."
-        )
+    require_fit("receiver of calls", "aiortc", missing=missing, file="agent/media/receiver.py")

@@ -13,6 +13,7 @@ from aiortc import MediaStreamError, RTCRtpSender
 from aiortc.mediastreams import AudioStreamTrack
 from av import Packet
 
+from agent.fit import require_fit
 from agent.media.opus import Encoder
 from agent.media.unpacking import RTP_HZ
 from core import metrics
@@ -219,8 +220,4 @@ def verify() -> None:
     """
     names = RTCRtpSender.__init__.__code__.co_names
     missing = [name for name in (*_COUNTS, "_ssrc") if name not in names]
-    if missing:
-        raise RuntimeError(
-            f"agent/media/sender.py does not fit the installed aiortc: {', '.join(missing)} has moved. "
-            "Install the locked versions, or adapt it to the new one."
-        )
+    require_fit("sender of calls", "aiortc", missing=missing, file="agent/media/sender.py")

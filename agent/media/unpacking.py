@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from agent.media.opus import Decoder
 from core import metrics
+from pipelines.voice import RATE
 
-RATE = 16_000
 RTP_HZ = 48_000
 """The clock of Opus in RTP, whatever the audio's rate (RFC 7587, section 4.1)."""
 
@@ -81,7 +81,7 @@ class Unpacker:
         """
         if self._until is not None:
             self._until = (self._until + samples * _PER_SAMPLE) & 0xFFFFFFFF
-        made_up = samples if self._idle < MADE_UP else 0
+        made_up = self._idle < MADE_UP
         self._idle += samples
         return self._decoder.conceal(samples) if made_up else bytes(samples * 2)
 

@@ -127,6 +127,16 @@ async def line(*, guarded: bool) -> AsyncIterator[Line]:
         await asyncio.gather(here.caller.close(), here.server.close())
 
 
+@asynccontextmanager
+async def talking(*, guarded: bool) -> AsyncIterator[Line]:
+    """A line on which each has heard the other."""
+    async with line(guarded=guarded) as here:
+        await here.answer()
+        await here.connect()
+        await here.works()
+        yield here
+
+
 def send_from_a_stranger(datagram: bytes, addresses: list[tuple[str, int]], *, times: int = 1) -> None:
     for host, port in addresses:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -177,10 +187,7 @@ async def test_a_strangers_datagram_before_the_handshake_harms_nobody(name: str)
 
 @pytest.mark.parametrize("name", DATAGRAMS)
 async def test_a_strangers_datagram_during_a_call_harms_nobody(name: str) -> None:
-    async with line(guarded=True) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=True) as here:
         send_from_a_stranger(DATAGRAMS[name](), here.addresses, times=20)
         await here.works()
         assert not here.ended.is_set()
@@ -197,10 +204,7 @@ async def test_without_the_guard_a_stranger_prevents_a_call(name: str) -> None:
 
 
 async def test_without_the_guard_one_empty_datagram_ends_a_call() -> None:
-    async with line(guarded=False) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=False) as here:
         send_from_a_stranger(b"", here.addresses)
         await asyncio.wait_for(here.ended.wait(), SOON_S)
 
@@ -209,10 +213,7 @@ async def errors_of_the_loop(*, guarded: bool) -> int:
     """How many exceptions reach the event loop, and so the log, when a stranger sends malformed STUN."""
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
-    async with line(guarded=guarded) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=guarded) as here:
         send_from_a_stranger(DATAGRAMS["STUN with a short attribute"](), here.addresses, times=5)
         await here.works()
     return len(errors)
@@ -228,10 +229,7 @@ async def test_without_the_guard_malformed_stun_fills_the_log() -> None:
 
 async def test_what_is_dropped_is_counted() -> None:
     before = datagrams.dropped.copy()
-    async with line(guarded=True) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=True) as here:
         send_from_a_stranger(b"", here.addresses, times=2)
         send_from_a_stranger(FATAL_ALERT, here.addresses, times=3)
         send_from_a_stranger(endless_stun(), here.addresses)
@@ -343,10 +341,7 @@ async def test_mdns_names_are_not_asked_of_the_local_network() -> None:
 
 async def fragments_kept(*, guarded: bool) -> tuple[int, str]:
     """What a server keeps of a message that never ends, and the state of its association."""
-    async with line(guarded=guarded) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=guarded) as here:
         sctp, hostile = here.server.sctp, here.caller.sctp
         assert sctp is not None
         assert hostile is not None
@@ -375,10 +370,7 @@ async def test_without_the_guard_a_message_that_never_ends_is_kept() -> None:
 
 async def longest_stop_of_bombs(*, guarded: bool) -> tuple[float, str]:
     """How long a server stands still over an acknowledgement of 1,200 bytes, and how its connection is."""
-    async with line(guarded=guarded) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=guarded) as here:
         sctp, hostile = here.server.sctp, here.caller.sctp
         assert sctp is not None
         assert hostile is not None
@@ -409,10 +401,7 @@ async def test_without_the_guard_they_stop_the_server() -> None:
 
 async def state_after_a_malformed_chunk(*, guarded: bool) -> str:
     """How a call is after an SCTP packet with a good checksum and a chunk that ends too early."""
-    async with line(guarded=guarded) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=guarded) as here:
         hostile = here.caller.sctp
         assert hostile is not None
         header = struct.pack("!HHI", 5_000, 5_000, hostile._remote_verification_tag)
@@ -435,10 +424,7 @@ async def test_without_the_guard_a_malformed_chunk_ends_a_call() -> None:
 
 async def test_messages_behind_holes_are_bounded() -> None:
     """Every one of them makes aiortc sort all of them."""
-    async with line(guarded=True) as here:
-        await here.answer()
-        await here.connect()
-        await here.works()
+    async with talking(guarded=True) as here:
         sctp = here.server.sctp
         assert sctp is not None
         for number in range(2_000):
