@@ -7,6 +7,7 @@ their share of Python's lock delays every call's audio, and a process of its own
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
-NICENESS = 5
+NICENESS = 10
 """Of the thread or process: where they share a core, audio goes first."""
 
 APART_SHARE = 0.1
@@ -98,6 +100,13 @@ def _probability(pcm: bytes) -> tuple[float, float]:
     return probability, time.thread_time() - before
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    pcm: bytes
+    due_s: float
+    answer: Future[float]
+
+
 class SmartTurnModel:
     """The probability that a speaker has finished, for all calls, one question at a time.
 
@@ -116,7 +125,10 @@ class SmartTurnModel:
         self._executor: Executor | None = None
         self._next: tuple[ProcessPoolExecutor, Future[tuple[float, float]]] | None = None
         self._spent: deque[tuple[float, float]] = deque()
-        self._asked = self._settled = 0
+        self._questions: deque[_Question] = deque()
+        self._thinking = False
+        self._takes_s = 0.0
+        self._lock = threading.RLock()  # Answers come in threads of the executors.
 
     @property
     def own_process(self) -> bool:
@@ -127,40 +139,62 @@ class SmartTurnModel:
         """Load the model and run it once, so that the first caller does not wait for it."""
         await asyncio.wrap_future(self.ask(np.zeros(SAMPLE_RATE, np.int16)))
 
-    def ask(self, samples: npt.NDArray[np.int16]) -> Future[float]:
-        """Ask whether the turn in `samples` (16 kHz mono) is complete; the future holds a probability 0..1."""
-        pcm = samples[-MAX_SAMPLES:].tobytes()
+    def ask(self, samples: npt.NDArray[np.int16], *, within_s: float = math.inf) -> Future[float]:
+        """Ask whether the turn in `samples` (16 kHz mono) is complete; the future holds a probability 0..1.
+
+        A question that cannot be answered `within_s` is dropped for the sake of those that can: nobody hears of it. One
+        that is cancelled before its turn costs nothing.
+        """
+        question = _Question(samples[-MAX_SAMPLES:].tobytes(), self._clock() + within_s, Future())
+        with self._lock:
+            self._questions.append(question)
+            self._go_on()
+        return question.answer
+
+    def _go_on(self) -> None:
+        """Have the next question answered, if there is one and none is being answered."""
+        if self._thinking:
+            return
+        soonest_s = self._clock() + self._takes_s
+        while self._questions:
+            question = self._questions.popleft()
+            if question.due_s >= soonest_s and question.answer.set_running_or_notify_cancel():
+                self._thinking = True
+                self._submit(question.pcm).add_done_callback(partial(self._answer, question.answer))
+                return
+
+    def _submit(self, pcm: bytes) -> Future[tuple[float, float]]:
         self._move_when_ready()
         try:
-            made = self._ready_executor().submit(_probability, pcm)
+            return self._ready_executor().submit(_probability, pcm)
         except BrokenProcessPool:
             logger.error("The Smart Turn process died; going on in a thread")
-            self.close()
+            self._shut_down()
             self._own_process = self._may_move = False
-            made = self._ready_executor().submit(_probability, pcm)
-        self._asked += 1
-        answer: Future[float] = Future()
-        answer.add_done_callback(lambda asked: made.cancel() if asked.cancelled() else None)
-        made.add_done_callback(partial(self._answer, answer))
-        return answer
+            return self._ready_executor().submit(_probability, pcm)
 
     def _answer(self, answer: Future[float], made: Future[tuple[float, float]]) -> None:
-        """Hand a verdict on; runs in the executor's thread."""
-        self._settled += 1
-        if made.cancelled() or not answer.set_running_or_notify_cancel():
-            answer.cancel()
-        elif error := made.exception():
+        """Hand a verdict on."""
+        if made.cancelled():
+            answer.set_exception(TimeoutError("closed before it was answered"))
+            return
+        with self._lock:
+            self._thinking = False
+            if not made.exception():
+                _, self._takes_s = made.result()
+                if self._may_move:  # else nobody asks, and it would grow for ever
+                    self._spent.append((self._clock(), self._takes_s))
+            self._go_on()
+        if error := made.exception():
             answer.set_exception(error)
         else:
-            probability, took_s = made.result()
-            if self._may_move:  # else nobody asks, and it would grow for ever
-                self._spent.append((self._clock(), took_s))
-            answer.set_result(probability)
+            answer.set_result(made.result()[0])
 
     @property
     def waiting(self) -> int:
-        """Questions that have no answer yet."""
-        return self._asked - self._settled
+        """Questions that somebody waits for."""
+        with self._lock:
+            return self._thinking + sum(not question.answer.cancelled() for question in self._questions)
 
     # Where it runs
 
@@ -198,6 +232,14 @@ class SmartTurnModel:
 
     def close(self) -> None:
         """Stop the process or thread; questions still waiting are dropped."""
+        with self._lock:
+            for question in self._questions:
+                question.answer.cancel()
+            self._questions.clear()
+            self._thinking = False
+            self._shut_down()
+
+    def _shut_down(self) -> None:
         executors = [self._executor, self._next[0] if self._next else None]
         self._executor = self._next = None
         for executor in executors:

@@ -36,7 +36,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from core import metrics
 from core.clock import monotonic_s
 from pipelines.smart_turn import SmartTurnModel
-from pipelines.voice import WINDOW, SileroVAD
+from pipelines.voice import RATE, WINDOW, SileroVAD
 
 STOP_S = 1.3
 """Silence that ends a turn Smart Turn took for unfinished; pipecat's 3 s feel like a dead line."""
@@ -85,7 +85,9 @@ class SmartTurnAnalyzer(BaseSmartTurn):
             return
         segment = self._segment() if self._ahead is None else None
         if segment is not None:
-            self._ahead = self._shared.ask(np.concatenate([segment, np.zeros(missing_windows * WINDOW, np.int16)]))
+            missing = np.zeros(missing_windows * WINDOW, np.int16)
+            within_s = len(missing) / RATE + self._deadline_s
+            self._ahead = self._shared.ask(np.concatenate([segment, missing]), within_s=within_s)
 
     def withdraw(self) -> None:
         """Forget the question asked ahead: the caller went on."""
@@ -129,7 +131,9 @@ class SmartTurnAnalyzer(BaseSmartTurn):
             if not UNSURE[0] < probability < UNSURE[1]:
                 return probability
         segment = self._segment()
-        return None if segment is None else await asyncio.wrap_future(self._shared.ask(segment))
+        if segment is None:
+            return None
+        return await asyncio.wrap_future(self._shared.ask(segment, within_s=self._deadline_s))
 
     def _segment(self) -> npt.NDArray[np.int16] | None:
         """The samples of the current turn, with a little of what came before it."""

@@ -1,6 +1,8 @@
 """Voice activity and ends of turns, on real speech with the real models."""
 
 import wave
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +161,32 @@ async def test_a_question_that_is_withdrawn_is_not_answered(model: SmartTurnMode
     second.cancel()
     assert await asyncio.wrap_future(first) > 0.5
     assert second.cancelled()
+
+
+async def test_a_question_that_nobody_could_answer_in_time_is_dropped_for_those_behind_it() -> None:
+    import asyncio
+
+    samples, now = np.frombuffer(speech("balance"), np.int16), 0.0
+    model = SmartTurnModel(own_process=False, clock=lambda: now)
+    try:
+        await model.warm()  # now it knows how long one takes
+        first, hopeless, last = model.ask(samples), model.ask(samples, within_s=0.001), model.ask(samples, within_s=5)
+        assert model.waiting == 3
+        assert await asyncio.wrap_future(last) == await asyncio.wrap_future(first)
+        assert not hopeless.done()
+        assert model.waiting == 0
+    finally:
+        model.close()
+
+
+def test_nobody_waits_for_a_model_that_was_closed() -> None:
+    model = SmartTurnModel(own_process=False)
+    questions = [model.ask(np.zeros(16_000, np.int16)) for _ in range(3)]
+    model.close()
+    for question in questions:
+        with suppress(CancelledError, TimeoutError):
+            question.result(timeout=30)
+        assert question.done()
 
 
 def test_the_process_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
