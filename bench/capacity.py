@@ -25,7 +25,7 @@ from typing import Any
 from bench import machine
 from bench.latency import hum
 from bench.load import summary
-from bench.process import INSTANT, call, serving
+from bench.process import INSTANT, call, named, serving
 from tests.doubles.cloud import Cloud
 from tests.doubles.hearing import says
 
@@ -106,19 +106,13 @@ def measure(
                 if not _still_in(cells, name, counts[:number]):
                     continue
                 seconds = window_s or min(max(TURNS * TURN_S / calls, WINDOW_S[0]), WINDOW_S[1])
-                plain, settings = _named(name)
+                plain, settings = named(name)
                 with serving(plain, cores=server_cores or first, settings={**settings, **vendors}) as server:
                     run = call(server, calls=calls, seconds=seconds, cores=second, more=["--seed", str(repeat + 1)])
                 runs = cells[name, calls].runs if (name, calls) in cells else ()
                 cells[name, calls] = Cell(name, calls, (*runs, run))
                 print(_row(Cell(name, calls, (run,))), file=sys.stderr, flush=True)
     return list(cells.values())
-
-
-def _named(name: str) -> tuple[str, dict[str, str]]:
-    """A server and its settings, of `parley:MEDIA_PLANE=false,MEDIA_WORKERS=2`."""
-    plain, _, settings = name.partition(":")
-    return plain, dict(each.split("=", 1) for each in settings.split(",") if each)
 
 
 @contextmanager
@@ -242,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if counts[0] != 1:
         parser.error("--counts must begin with 1: the others are compared with it")
     before = machine.describe()
-    if any(_named(name)[0] not in INSTANT for name in args.servers):
+    if any(named(name)[0] not in INSTANT for name in args.servers):
         parser.error(f"--servers must be among {', '.join(sorted(INSTANT))}")
     with wires() if args.wires else nullcontext(dict[str, str]()) as vendors:
         cells = measure(

@@ -1,6 +1,6 @@
 """What bad networks do to words: calls through a relay that loses, delays, repeats and moves, server beside server.
 
-    python -m bench media [--quick] [--server parley --server parley:MEDIA=stock --server pipecat] [--direction up]
+    python -m bench media [--quick] [--server parley --server parley:MEDIA_PLANE=false --server pipecat] [--direction up]
 
 Callers say sentences, the server's recogniser writes down what it heard, and each reply is a recording of another
 sentence, which a player with a fixed 60 ms buffer plays and the same recogniser writes down at the caller's end. Word
@@ -19,7 +19,7 @@ import time
 import wave
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,11 @@ from bench.caller import Caller, Refused, new_http
 from bench.capacity import LATE_CALLER_MS
 from bench.load import summary
 from bench.playout import Arrival, play
-from bench.process import Server, serving
+from bench.process import Server, named, serving
 from bench.recognition import edit_distance, words_alike
 from bench.recordings import SENTENCES
 from bench.relay import NONE, Harm, Relay
-from bench.sound import AUDIBLE_RMS, Pcm, load_clip
+from bench.sound import AUDIBLE_RMS, MICROPHONE, Clip, Codec, Pcm, load_clip
 from bench.voices import NEEDS_FLITE, SAMPLE_RATE, flite_installed, speak
 from pipelines.banking.phrases import PHRASES
 from providers.offline.decoders import DecoderPool, LentDecoder
@@ -188,6 +188,11 @@ class Line:
         up, down = (self.cell.harm if self.direction in (way, "both") else NONE for way in ("up", "down"))
         relay.harm(up=up, down=down)
 
+    def codec(self, caller: Caller) -> Codec:
+        """How the caller encodes: as a browser, with copies against the loss it is told of if the answer asks for them."""
+        lossy = self.direction in ("up", "both") and "useinbandfec=1" in caller.answer_sdp
+        return replace(MICROPHONE, expected_loss=round(self.cell.harm.loss * 100)) if lossy else MICROPHONE
+
     def caller(self, relay: Relay) -> Caller:
         """Somebody who has not dialled yet."""
         return Caller(
@@ -243,7 +248,8 @@ async def _converse(line: Line, relay: Relay, caller: Caller, sentences: Mapping
                 await relay.move()
             if line.cell.black_out:
                 asyncio.get_running_loop().call_later(BLACK_OUT_AFTER_S, relay.black_out, BLACK_OUT_S)
-        talk.turns.append(await _turn(caller, text, path))
+        clip = await asyncio.to_thread(load_clip, path, line.codec(caller))
+        talk.turns.append(await _turn(caller, text, clip))
         if caller.ended.is_set():
             talk.lost = True
             break
@@ -259,10 +265,10 @@ def _segments(caller: Caller) -> dict[int, str]:
     return {data["segment_id"]: data["text"] for data in outputs if data.get("will_be_spoken")}
 
 
-async def _turn(caller: Caller, text: str, path: Path) -> Turn:
+async def _turn(caller: Caller, text: str, clip: Clip) -> Turn:
     turn = Turn(text)
     began_s = time.monotonic()
-    speech = caller.begin(load_clip(path))
+    speech = caller.begin(clip)
     ended_s = await speech.ended
     early_s = caller.ear.audible_since(began_s)
     turn.cut_in = early_s is not None and early_s < ended_s
@@ -508,12 +514,6 @@ def _rate(words: Words) -> str:
     return "-" if words.rate is None else f"{words.rate:.1%} of {words.said}"
 
 
-def parse_server(text: str) -> tuple[str, dict[str, str]]:
-    """`name` or `name:SETTING=value,SETTING=value`."""
-    name, _, settings = text.partition(":")
-    return name, dict(pair.split("=", 1) for pair in settings.split(",") if pair)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of `python -m bench media`."""
     parser = argparse.ArgumentParser(prog="python -m bench media", description=(__doc__ or "").splitlines()[0])
@@ -537,8 +537,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         servers: dict[str, Server] = {}
         logs: dict[str, Path] = {}
         for number, text in enumerate(args.server or ["parley", "pipecat"]):
-            name, settings = parse_server(text)
-            logs[text] = folder / f"{number}.log"
+            name, settings = named(text)
+            logs[text] = folder / f"{number}-{name}.log"
             everything = {recital.FOLDER: str(folder), "RATE_FACTOR": "1000", **settings}
             servers[text] = stack.enter_context(serving(name, settings=everything, log=logs[text]))
         results = asyncio.run(
@@ -555,8 +555,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         found = {"machine": before, "direction": args.direction, "results": [asdict(each) for each in results]}
         args.out.write_text(json.dumps(found, indent=1) + "\n")
-        for name, log in logs.items():
-            args.out.with_name(f"media-{name.partition(':')[0]}.log").write_bytes(log.read_bytes())
+        for log in logs.values():
+            args.out.with_name(f"media-{log.name}").write_bytes(log.read_bytes())
     print(f"{before['cpu']}, {before['cores']} cores, Python {before['python']}, load before {before['load']}\n")
     print(table(results))
     return 0

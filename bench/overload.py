@@ -28,8 +28,7 @@ from loguru import logger
 from bench import machine
 from bench.caller import Caller, Refused, new_http
 from bench.load import Talker, Turn, summary
-from bench.media import parse_server
-from bench.process import Server, serving
+from bench.process import Server, named, serving
 
 SEATS, TIMES = 8, 3
 SECONDS, QUICK_SECONDS = 120.0, 30.0
@@ -254,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     logger.remove()
     before = machine.describe()
-    name, settings = parse_server(args.server)
+    name, settings = named(args.server)
     limits = {"MAX_CALLS": str(args.seats), "MAX_LOOP_LAG_MS": "150", "RATE_FACTOR": "1000"}
     first, second = machine.split()
     with serving(name, cores=first, settings=limits | settings) as server, machine.pinned(second):

@@ -65,6 +65,12 @@ class Server:
         return response.json()
 
 
+def named(text: str) -> tuple[str, dict[str, str]]:
+    """A server and its settings, of `parley` or `parley:MEDIA_PLANE=false,MEDIA_WORKERS=2`."""
+    name, _, settings = text.partition(":")
+    return name, dict(each.split("=", 1) for each in settings.split(",") if each)
+
+
 @contextmanager
 def serving(
     name: str,
