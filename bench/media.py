@@ -1,6 +1,6 @@
 """What bad networks do to words: calls through a relay that loses, delays, repeats and moves, server beside server.
 
-    python -m bench media [--quick] [--server parley --server parley:MEDIA_PLANE=false --server pipecat] [--direction up]
+    python -m bench media [--quick] [--server parley:MEDIA_PLANE=false --server pipecat …] [--direction up]
 
 Callers say sentences, the server's recogniser writes down what it heard, and each reply is a recording of another
 sentence, which a player with a fixed 60 ms buffer plays and the same recogniser writes down at the caller's end. Word
@@ -189,7 +189,7 @@ class Line:
         relay.harm(up=up, down=down)
 
     def codec(self, caller: Caller) -> Codec:
-        """How the caller encodes: as a browser, with copies against the loss it is told of if the answer asks for them."""
+        """How the caller encodes: as browsers, with copies against the loss it is told of if it was asked for them."""
         lossy = self.direction in ("up", "both") and "useinbandfec=1" in caller.answer_sdp
         return replace(MICROPHONE, expected_loss=round(self.cell.harm.loss * 100)) if lossy else MICROPHONE
 
