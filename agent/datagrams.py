@@ -403,6 +403,8 @@ async def _try_out() -> None:
         connection = None if sctp is None else sctp.transport.transport.iceGatherer._connection
         if not isinstance(sctp, GuardedSctpTransport) or not isinstance(connection, GuardedConnection):
             raise RuntimeError(_moved("the classes aiortc builds a connection from"))
+        if not {"_nominated", "_check_list"} <= vars(connection).keys():
+            raise RuntimeError(_moved("the list of checks of a connection"))
         if not {"_advertised_rwnd", "_inbound_streams", "_sack_misordered"} <= vars(sctp).keys():
             raise RuntimeError(_moved("the receive window of RTCSctpTransport"))
         protocol = aioice.ice.StunProtocol(connection)

@@ -24,11 +24,12 @@ from pipecat.processors.frameworks.rtvi import (
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S, TokenBucket
-from agent.fit import require_fit
+from agent.bucket import TokenBucket
+from agent.datachannel import BURST, MAX_BYTES, MAX_VIOLATIONS, RATE_PER_S
 from calls.answers import MAX_CALLER_SIDE_MS
 from core.clock import monotonic_s
 from core.errors import AppError
+from core.fit import require_fit
 
 PRESENT = "present"
 """The client message of a page somebody is at, reading or typing; it carries nothing."""

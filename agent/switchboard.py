@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 
 from loguru import logger
 
-from agent import sdp
 from agent.profiles import OutOfOrder
 from agent.sdp import MAX_CANDIDATES
-from agent.webrtc import Candidate
+from agent.webrtc import Candidate, check_candidate, check_offer
 from agent.worker.words import (
     AlreadyUsed,
     Answer,
@@ -185,7 +184,7 @@ class Switchboard:
     @property
     def seats_taken(self) -> int:
         """Calls open or being opened now."""
-        self._look()
+        self._reconcile()
         return sum(load.taken for load in self._loads())
 
     @property
@@ -222,9 +221,9 @@ class Switchboard:
 
     async def reload(self, agent_type: str) -> None:
         """Have every worker load what an agent type's changed profile needs; else it does so at the next call."""
-        await asyncio.gather(*(worker.reload(Reload(agent_type)) for worker in self.workers), return_exceptions=True)
+        await _all("load what has changed", [worker.reload(Reload(agent_type)) for worker in self.workers])
 
-    def _look(self) -> None:
+    def _reconcile(self) -> None:
         """See which calls have ended, which were lost, and which sessions nobody wants any more."""
         now = self._clock()
         told = {worker.number: _told(worker.state) for worker in self.workers}
@@ -283,7 +282,7 @@ class Switchboard:
         metrics.calls_refused.labels(agent_type, code).inc()
 
     def _find_room(self, owner: Claims) -> Worker:
-        self._look()
+        self._reconcile()
         if self.draining:
             raise _busy("The server is restarting; try again in a moment")
         worker = self._roomiest()
@@ -337,7 +336,7 @@ class Switchboard:
 
         Raises: NotFound, CallLost, AlreadyUsed, Invalid, ServerBusy, TooManyCalls, or what opening the call raises.
         """
-        checked = self._check_offer(sdp)
+        checked = check_offer(self._settings, sdp)
         session = self._find(session_id, owner)
         if session.stage is Stage.OPEN and pc_id == session.pc_id:
             return await self._renegotiate(session, checked, restart=restart)
@@ -346,10 +345,6 @@ class Switchboard:
         self._place(session, self._admit(owner, session.agent_type))
         # Also when whoever has asked is gone: the worker will not ask who still wants the call.
         return await finish(self._start(session, checked), owner=f"start {session.id}")
-
-    def _check_offer(self, offer: str) -> str:
-        settings = self._settings
-        return sdp.check_offer(offer, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
 
     async def _start(self, session: Session, offer: str) -> Answer:
         try:
@@ -368,7 +363,10 @@ class Switchboard:
         if session.early_candidates:
             early, session.early_candidates = tuple(session.early_candidates), deque()
             assert session.worker is not None
-            await session.worker.trickle(Trickled(session.id, early))
+            try:
+                await session.worker.trickle(Trickled(session.id, early))
+            except AppError as error:  # The call is open, and may do without them; if it is gone, its page will see.
+                logger.warning("Early candidates did not reach their call: {}", error.code)
         return answer
 
     async def _open(self, session: Session, offer: str) -> Answer:
@@ -414,9 +412,8 @@ class Switchboard:
             assert session.worker is not None
             await session.worker.trickle(Trickled(session.id, tuple(candidates)))
             return
-        settings = self._settings
         for candidate in candidates:
-            sdp.check_candidate(candidate.text, private_ok=settings.private_candidates, loopback_ok=settings.loopback)
+            check_candidate(self._settings, candidate)
             session.early_candidates.append(candidate)
 
     def session_of_peer(self, pc_id: str, owner: Claims) -> str:
@@ -430,7 +427,7 @@ class Switchboard:
         raise NotFound("There is no such call")
 
     def _find(self, session_id: str, owner: Claims) -> Session:
-        self._look()
+        self._reconcile()
         session = self._sessions.get(session_id)
         if session is None or session.owner.subject != owner.subject:
             raise NotFound("There is no such call; it may have ended")
@@ -478,16 +475,21 @@ class Switchboard:
 
     async def hang_up_all_of(self, subject: str, reason: str) -> None:
         """End every call of a user or portal code, also the ones that are promised or just starting."""
-        self._look()
+        self._reconcile()
         own = [session for session in self._sessions.values() if session.owner.subject == subject]
-        for failed in await asyncio.gather(*(self._end(session, reason) for session in own), return_exceptions=True):
-            if isinstance(failed, BaseException):
-                logger.warning("A call that was to end could not be told so: {}", type(failed).__name__)
+        await _all("end a call", [self._end(session, reason) for session in own])
 
     async def drain(self, *, timeout_s: float) -> None:
         """Take no more calls, let running ones go on for `timeout_s`, then end them with a sentence."""
         self.draining = True
-        await asyncio.gather(*(worker.drain(Drain(timeout_s)) for worker in self.workers), return_exceptions=True)
+        await _all("drain", [worker.drain(Drain(timeout_s)) for worker in self.workers])
+
+
+async def _all(what: str, words: Sequence[Awaitable[None]]) -> None:
+    """Say these words at once; those that do not get through are in the log."""
+    for failed in await asyncio.gather(*words, return_exceptions=True):
+        if isinstance(failed, BaseException):
+            logger.warning("A voice worker could not be told to {}: {}", what, type(failed).__name__)
 
 
 def _told(state: WorkerState | None) -> tuple[int, frozenset[str]]:

@@ -11,9 +11,10 @@ from aiortc.sdp import candidate_from_sdp
 
 from agent import datachannel, datagrams, rtvi, sdp
 from agent.datachannel import GuardedConnection
-from agent.media import opus, receiver, sender
+from agent.media import opus, receiver, sender, transport
 from core.errors import Invalid
 from core.settings import Settings
+from pipelines import turns
 
 
 class CallConnection(GuardedConnection):
@@ -101,7 +102,7 @@ async def guard(settings: Settings) -> None:
     datachannel.verify()
     rtvi.verify()
     receiver.ask_for_fec()
-    for part in (opus, receiver, sender):
+    for part in (opus, receiver, sender, transport, turns):
         part.verify()
 
 

@@ -168,6 +168,10 @@ async def look(app: Shared) -> None:
     now, parts = utc_now(), app.parts
     state = await database_state(app)
     parts.note("database", ok=state == "ok", at=now, detail=app.db.dialect if state == "ok" else state)
+    for worker in app.switchboard.workers if app.settings.workers else ():
+        told = f"started anew {worker.restarts} times" if worker.restarts else "carries calls"
+        reached = worker.state is not None
+        parts.note(f"voice worker {worker.number}", ok=reached, at=now, detail=told if reached else "tells nothing")
     free = shutil.disk_usage(app.settings.data_dir).free
     parts.note("disk", ok=free > LITTLE_ROOM, at=now, detail=f"{free / 1024**3:.1f} GB free")
     ways = app.delivery.ways

@@ -247,8 +247,10 @@ def verdict(report: dict[str, Any]) -> list[str]:
 def grown(begin: Held, end: Held, attacks: list[Attack]) -> dict[str, float]:
     """How much more the server holds: without calls, and of memory since a quarter of the attacks, in MiB."""
     memory = [attack.rss_mb for attack in attacks if attack.rss_mb]
-    by = memory[-1] - memory[len(memory) // 4] if len(memory) >= len(ATTACKS) else 0.0
-    return {"rss_mb": round(by, 1), "tasks": end.tasks - begin.tasks, "threads": end.threads - begin.threads}
+    found = {"tasks": float(end.tasks - begin.tasks), "threads": float(end.threads - begin.threads)}
+    if len(memory) >= len(ATTACKS):  # Fewer say nothing.
+        found["rss_mb"] = round(memory[-1] - memory[len(memory) // 4], 1)
+    return found
 
 
 async def fuzz(server: Server, *, minutes: float, seed: int, only: Sequence[str]) -> dict[str, Any]:

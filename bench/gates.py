@@ -17,7 +17,7 @@ from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
 from bench.recordings import WINDOW_S, Sound, decibels, windows
 from bench.sound import Pcm
 from bench.voices import SAMPLE_RATE
-from pipelines.turns import SileroVAD
+from pipelines.voice import SileroVAD
 
 SILENT_DBFS = -120.0
 LASTING_WINDOWS = 10

@@ -314,6 +314,12 @@ def feedback(line: Speaker) -> Packets:
         yield line.protected(pack_rtcp_packet(203, 0, b"") * 330, control=True)
 
 
+def crowds(line: Speaker) -> Packets:
+    """As many reports as a packet holds, each of which has to be answered for."""
+    while True:
+        yield line.protected(controls(line)[0] * (MOST_BYTES // len(controls(line)[0])), control=True)
+
+
 def damaged(line: Speaker) -> Packets:
     """SRTP and SRTCP whose tag does not fit any more."""
     while True:
@@ -416,6 +422,7 @@ MEDIA: dict[str, tuple[Callable[[Speaker], Packets], int]] = {
     "flood of sound": (flood, FLOOD_HZ),
     "reports": (reports, CALM_HZ),
     "flood of reports": (feedback, FLOOD_HZ),
+    "crowds of reports": (crowds, FLOOD_HZ),
     "damaged": (damaged, CALM_HZ),
     "flood of replays": (replays, FLOOD_HZ),
     "noise": (noise, FLOOD_HZ),

@@ -253,7 +253,7 @@ async def _converse(line: Line, relay: Relay, caller: Caller, sentences: Mapping
         if caller.ended.is_set():
             talk.lost = True
             break
-    talk.understood = [line.text for line in caller.transcript if line.who == "user"]
+    talk.understood = [said.text for said in caller.transcript if said.who == "user"]
     # A sentence that the product puts in the place of one has no recording.
     said = [text for segment, text in _segments(caller).items() if segment not in greeting]
     talk.recited = [text for text in said if recital.key(text) in line.recorded]

@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench noise", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="four utterances, half a minute of each noise alone")
     parser.add_argument("--all", action="store_true", help="also print every gate in every cell")
-    parser.add_argument("--utterances", type=int, default=10)
+    parser.add_argument("--utterances", type=int, default=12)
     parser.add_argument("--only", nargs="+", help="these gates")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the JSON goes ({OUT})")
     args = parser.parse_args(arguments)

@@ -69,6 +69,7 @@ calls_refused = _count("calls_refused", "Calls that were turned away", "agent_ty
 seats = _now("seats", "Calls this process takes at once")
 seats_taken = _now("seats_taken", "Seats that are taken, by calls being opened too")
 workers_silent = _count("workers_silent", "Times a voice worker did not give its figures when it was asked")
+worker_restarts = _count("worker_restarts", "Times a voice worker was started anew")
 draining = _now("draining", "1 while the process takes no new calls because it is about to end")
 
 # The media

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import textwrap
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.cores import usable
 
 MIN_METRICS_TOKEN = 16
 MAX_WORKERS = 256
@@ -377,9 +378,9 @@ class Settings(BaseSettings):
             raise ValueError("ADMIN_PASSWORD is the published development default; choose another")
         if self.production and self.public_url and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL must be https in production: browsers refuse the microphone otherwise")
-        if self.udp_ports is not None and self.workers * self.max_calls > len(range(*self.udp_ports)) + 1:
+        if self.udp_ports is not None and max(1, self.workers) * self.max_calls > len(range(*self.udp_ports)) + 1:
             raise ValueError(
-                f"UDP_PORT_RANGE has fewer ports than calls: {self.workers} workers with {self.max_calls} seats each"
+                f"UDP_PORT_RANGE has fewer ports than calls: {max(1, self.workers)} x MAX_CALLS={self.max_calls}"
             )
         if self.production:
             for name in type(self).model_fields:
@@ -415,7 +416,7 @@ class Settings(BaseSettings):
         """How many processes carry calls beside this one, with the default filled in."""
         if self.media_workers is not None:
             return self.media_workers
-        cores = _cores()
+        cores = usable()
         return cores if cores > 2 else 0
 
     def of_worker(self, number: int) -> Settings:
@@ -477,11 +478,6 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def example() -> str:

@@ -24,7 +24,7 @@ class Listening(FrameProcessor):
 
     Each 32 ms go to the hush, to voice activity and end of turn, to whoever records, and to the recogniser, in this
     order. Only the recogniser may take its time. Where the transport puts sound into the pipeline instead, it has
-    passed all of them when it comes here, and ends.
+    passed the others when it comes here, is recorded, and ends.
 
     Args:
         hush: Silences the caller.
@@ -61,6 +61,8 @@ class Listening(FrameProcessor):
         """Listen while the pipeline runs; sound that came through it ends here: nobody further down needs it."""
         await super().process_frame(frame, direction)
         if isinstance(frame, InputAudioRawFrame):
+            for listener in self._also:
+                listener(frame.audio)
             return
         if isinstance(frame, StartFrame):  # The recogniser and the turns, which stand before, have started.
             self._recogniser = self.create_task(self._feed())

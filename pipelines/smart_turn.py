@@ -1,7 +1,7 @@
 """One Smart Turn model for all calls of a process, run beside the event loop.
 
-A verdict is a burst of some 45 ms of CPU. While there are few of them a thread makes them; where they become many,
-their share of Python's lock delays every call's audio, and a process of its own takes over.
+A verdict is a burst of some 45 ms of CPU. A thread makes them; where they become very many a process of its own takes
+over, which does not share Python's lock with the calls' audio.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ import numpy.typing as npt
 from loguru import logger
 
 from core.clock import monotonic_s
+from core.cores import usable
 
 if TYPE_CHECKING:
     from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
-NICENESS = 10
-"""Of the thread or process: where they share a core, audio goes first."""
+THREAD_NICENESS, PROCESS_NICENESS = 10, 15
+"""Where they share a core, audio goes first; and while the process starts, which is seconds of work, the thread."""
 
-APART_SHARE = 0.1
-"""Share of a core that verdicts take in a thread before they get a process: some two a second, or nine dense calls."""
+APART_SHARE = 0.2
+"""Share of a core that verdicts take in a thread before they get a process: some four a second, or twenty dense calls.
+Up to there a process brings nothing, and its start delays verdicts (docs/benchmarks.md)."""
 
 SHARE_OVER_S = 10.0
 
@@ -51,17 +53,17 @@ class _Behind(SpawnProcess):
     def start(self) -> None:
         super().start()
         assert self.pid is not None
-        _step_back(self.pid)
+        _step_back(self.pid, PROCESS_NICENESS)
 
 
 class _Context(SpawnContext):
     Process = _Behind
 
 
-def _step_back(task: int) -> None:
-    """Lower the priority of a process, or of one thread, by `NICENESS`."""
+def _step_back(task: int, by: int) -> None:
+    """Lower the priority of a process, or of one thread."""
     if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, task, os.getpriority(os.PRIO_PROCESS, task) + NICENESS)
+        os.setpriority(os.PRIO_PROCESS, task, os.getpriority(os.PRIO_PROCESS, task) + by)
 
 
 def _load() -> None:
@@ -87,7 +89,7 @@ def _end_with_parent() -> None:
 
 def _load_in_thread() -> None:
     if sys.platform == "linux":  # Elsewhere priorities are the whole process's.
-        _step_back(threading.get_native_id())
+        _step_back(threading.get_native_id(), THREAD_NICENESS)
     _load()
 
 
@@ -98,6 +100,14 @@ def _probability(pcm: bytes) -> tuple[float, float]:
     samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
     probability = float(_model._predict_endpoint(samples)["probability"])
     return probability, time.thread_time() - before
+
+
+MAX_QUESTIONS = 256
+"""That may wait; then the oldest is dropped."""
+
+
+class NoVerdict(Exception):
+    """The model could not be asked, or has failed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,19 +123,19 @@ class SmartTurnModel:
     Source: pipecat's bundled smart-turn-v3.2 (BSD-2-Clause), 16 kHz mono, last 8 s of a turn.
 
     Args:
-        own_process: Whether a process of its own answers; None: as soon as the load asks for it and there is a core
-            for it.
+        own_process: Whether a process of its own answers; None: as soon as the load asks for it, where there is more
+            than one core.
         clock: Seconds that only grow.
     """
 
     def __init__(self, *, own_process: bool | None = None, clock: Callable[[], float] = monotonic_s) -> None:
-        self._may_move = own_process is None and (os.cpu_count() or 1) > 1
+        self._may_move = own_process is None and usable() > 1
         self._own_process = bool(own_process)
         self._clock = clock
         self._executor: Executor | None = None
         self._next: tuple[ProcessPoolExecutor, Future[tuple[float, float]]] | None = None
         self._spent: deque[tuple[float, float]] = deque()
-        self._questions: deque[_Question] = deque()
+        self._questions: deque[_Question] = deque(maxlen=MAX_QUESTIONS)
         self._thinking = False
         self._takes_s = 0.0
         self._lock = threading.RLock()  # Answers come in threads of the executors.
@@ -143,25 +153,35 @@ class SmartTurnModel:
         """Ask whether the turn in `samples` (16 kHz mono) is complete; the future holds a probability 0..1.
 
         A question that cannot be answered `within_s` is dropped for the sake of those that can: nobody hears of it. One
-        that is cancelled before its turn costs nothing.
+        that is cancelled before its turn costs nothing. The future raises `NoVerdict` where the model fails.
         """
-        question = _Question(samples[-MAX_SAMPLES:].tobytes(), self._clock() + within_s, Future())
+        now = self._clock()
+        question = _Question(samples[-MAX_SAMPLES:].tobytes(), now + within_s, Future())
         with self._lock:
-            self._questions.append(question)
+            wanted = [each for each in self._questions if each.due_s >= now and not each.answer.cancelled()]
+            self._questions = deque([*wanted, question], MAX_QUESTIONS)
             self._go_on()
         return question.answer
 
     def _go_on(self) -> None:
         """Have the next question answered, if there is one and none is being answered."""
-        if self._thinking:
-            return
         soonest_s = self._clock() + self._takes_s
-        while self._questions:
+        while self._questions and not self._thinking:
             question = self._questions.popleft()
-            if question.due_s >= soonest_s and question.answer.set_running_or_notify_cancel():
-                self._thinking = True
-                self._submit(question.pcm).add_done_callback(partial(self._answer, question.answer))
-                return
+            if question.due_s < soonest_s and self._questions:
+                continue
+            if question.answer.set_running_or_notify_cancel():
+                self._begin(question)
+
+    def _begin(self, question: _Question) -> None:
+        try:
+            made = self._submit(question.pcm)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a thread or a process from working
+            logger.error("Smart Turn cannot be asked: {}", type(error).__name__)
+            question.answer.set_exception(NoVerdict("the model cannot be asked"))
+        else:
+            self._thinking = True
+            made.add_done_callback(partial(self._answer, question.answer))
 
     def _submit(self, pcm: bytes) -> Future[tuple[float, float]]:
         self._move_when_ready()
@@ -174,19 +194,17 @@ class SmartTurnModel:
             return self._ready_executor().submit(_probability, pcm)
 
     def _answer(self, answer: Future[float], made: Future[tuple[float, float]]) -> None:
-        """Hand a verdict on."""
-        if made.cancelled():
-            answer.set_exception(TimeoutError("closed before it was answered"))
-            return
+        """Ask for the next verdict, and hand this one on."""
+        failed = made.cancelled() or made.exception() is not None
         with self._lock:
             self._thinking = False
-            if not made.exception():
+            if not failed:
                 _, self._takes_s = made.result()
                 if self._may_move:  # else nobody asks, and it would grow for ever
                     self._spent.append((self._clock(), self._takes_s))
             self._go_on()
-        if error := made.exception():
-            answer.set_exception(error)
+        if failed:
+            answer.set_exception(NoVerdict("the model has failed, or was closed"))
         else:
             answer.set_result(made.result()[0])
 

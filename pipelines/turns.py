@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from loguru import logger
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
 from pipecat.audio.vad.vad_analyzer import VADState
+from pipecat.audio.vad.vad_controller import VADController
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     EagerTranscriptionFrame,
@@ -35,7 +35,8 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from core import metrics
 from core.clock import monotonic_s
-from pipelines.smart_turn import SmartTurnModel
+from core.fit import require_fit
+from pipelines.smart_turn import MAX_SAMPLES, NoVerdict, SmartTurnModel
 from pipelines.voice import RATE, WINDOW, SileroVAD
 
 STOP_S = 1.3
@@ -48,6 +49,9 @@ the silence itself then decides. It happens when many callers fall silent at onc
 SPECULATE_AFTER_WINDOWS = 3
 """Silent 32 ms windows (of the six that end speech) after which Smart Turn is asked ahead of time; one less for each
 question that waits already, down to the first. A question withdrawn before its turn costs nothing."""
+
+MAX_CHUNKS = 800
+"""Kept of a turn: what the model takes, in pieces of 10 ms."""
 
 UNSURE = (0.3, 0.8)
 """A verdict asked ahead of time is asked again on the whole tail when its probability lies in here."""
@@ -102,7 +106,7 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         try:
             async with asyncio.timeout(self._deadline_s):
                 probability = await self._verdict(ahead)
-        except (TimeoutError, BrokenProcessPool) as error:
+        except (TimeoutError, NoVerdict) as error:
             late_verdicts[type(error).__name__] += 1
             logger.debug("No verdict of Smart Turn in time; the silence decides")
             self._clear(EndOfTurnState.COMPLETE)
@@ -136,12 +140,21 @@ class SmartTurnAnalyzer(BaseSmartTurn):
         return await asyncio.wrap_future(self._shared.ask(segment, within_s=self._deadline_s))
 
     def _segment(self) -> npt.NDArray[np.int16] | None:
-        """The samples of the current turn, with a little of what came before it."""
-        if not self._audio_buffer:
-            return None
+        """The latest samples of the current turn, or all with a little of what came before it: what the model takes."""
         start_at = self._speech_start_time - self._params.pre_speech_ms / 1000 - self._vad_start_secs
-        chunks = [samples for heard_at, samples in self._audio_buffer if heard_at >= start_at]
+        chunks, length = deque[npt.NDArray[np.int16]](), 0
+        for heard_at, samples in reversed(self._audio_buffer):
+            if heard_at < start_at or length >= MAX_SAMPLES:
+                break
+            chunks.appendleft(samples)
+            length += len(samples)
         return np.concatenate(chunks) if chunks else None
+
+    def append_audio(self, buffer: bytes, is_speech: bool) -> EndOfTurnState:
+        """Take what was heard next; of a long turn, too, no more is kept than the model takes."""
+        state = super().append_audio(buffer, is_speech)
+        del self._audio_buffer[:-MAX_CHUNKS]
+        return state
 
     def _clear(self, turn_state: EndOfTurnState) -> None:
         self.withdraw()
@@ -289,3 +302,18 @@ class UserAggregator(LLMUserAggregator):
         if self._between_turns is not None:
             strategies, self._between_turns = self._between_turns, None
             await self._rule(strategies)
+
+
+def verify() -> None:
+    """Check that pipecat still has the places that `UserAggregator` takes; call it at start-up.
+
+    Raises:
+        RuntimeError: It has not; nobody's turn would begin.
+    """
+    places = (
+        (LLMUserAggregator, ("_vad_controller", "_user_turn_controller")),
+        (VADController, ("_vad_state", "_last_audio_time")),
+    )
+    missing = [name for owner, names in places for name in names if name not in owner.__init__.__code__.co_names]
+    missing += [] if hasattr(VADController, "_call_event_handler") else ["_call_event_handler"]
+    require_fit("user's turn", "pipecat", missing=missing, file="pipelines/turns.py")

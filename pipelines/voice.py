@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from loguru import logger
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
 
 RATE = 16_000
@@ -103,6 +104,10 @@ class _Together:
         if memory in self._waiting:
             self._run()
 
+    def forget(self, memory: _Memory) -> None:
+        """A call has ended: nobody is to be told of its window."""
+        self._waiting.pop(memory, None)
+
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, {}
         if self._timer is not None:
@@ -110,7 +115,10 @@ class _Together:
             self._timer = None
         scores = _score(list(waiting), [window for window, _ in waiting.values()]) if waiting else []
         for (_, tell), score in zip(waiting.values(), scores, strict=True):
-            tell(score)
+            try:
+                tell(score)
+            except Exception as error:  # noqa: BLE001 - one call's trouble is not the others'
+                logger.opt(exception=error).error("A call's voice was not taken: {}", type(error).__name__)
 
 
 _together = _Together()
@@ -186,6 +194,7 @@ class SileroVAD(VADAnalyzer):
         if self._counted:
             self._counted = False
             _together.calls -= 1
+        _together.forget(self._memory)
 
     def _is_loud(self, window: Samples) -> bool:
         speaking = self._vad_state in (VADState.SPEAKING, VADState.STOPPING)

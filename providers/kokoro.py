@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.cores import usable
 from core.settings import Settings
 from providers.base import FREE, Brief, Kind, Readiness, only_english, only_voice
 from providers.local.download import RemoteFile
@@ -88,7 +88,7 @@ def _load(folder: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     # One core is left to the calls' audio, and threads that wait for work must not burn the others meanwhile.
-    options.intra_op_num_threads = max(1, (os.cpu_count() or 2) - 1)
+    options.intra_op_num_threads = max(1, usable() - 1)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         str(folder / _MODEL), sess_options=options, providers=["CPUExecutionProvider"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.cores import usable
 from core.settings import Settings
 from providers.base import FREE, Brief, Kind, Readiness, only_english
 from providers.local.download import RemoteFile
@@ -84,7 +84,7 @@ def _load(folder: Path) -> Any:
     from faster_whisper import WhisperModel  # pyright: ignore[reportMissingImports]
 
     # One core is left to the calls' audio; 8-bit weights are the fastest this model has on a processor.
-    threads = max(1, (os.cpu_count() or 2) - 1)
+    threads = max(1, usable() - 1)
     return WhisperModel(str(folder), compute_type="int8", cpu_threads=threads, local_files_only=True)
 
 

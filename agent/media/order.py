@@ -19,13 +19,15 @@ class Order(Generic[T]):
     """One stream's packets, sorted by their 16-bit sequence numbers.
 
     It keeps no time of its own: whoever uses it gives up a gap when it has waited long enough.
+
+    Args:
+        refused: Where packets that are of no use are counted: `late` after their turn, or `duplicate`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, refused: Counter[str]) -> None:
         self._next: int | None = None
         self._held: dict[int, T] = {}
-        self.refused: Counter[str] = Counter()
-        """Packets that are of no use: `late` after their turn, or `duplicate`."""
+        self._refused = refused
 
     @property
     def waiting(self) -> bool:
@@ -46,10 +48,10 @@ class Order(Generic[T]):
             self.reset()
             self._next, ahead = number, 0
         if ahead < 0:
-            self.refused["late"] += 1
+            self._refused["late"] += 1
             return []
         if number in self._held:
-            self.refused["duplicate"] += 1
+            self._refused["duplicate"] += 1
             return []
         self._held[number] = packet
         if ahead == 0:

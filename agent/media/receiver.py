@@ -20,12 +20,13 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSrPacket, RtpPacket, is_rtcp
 from loguru import logger
 
+from agent.bucket import TokenBucket
 from agent.datagrams import GuardedConnection
-from agent.fit import require_fit
 from agent.media.opus import OpusError
 from agent.media.order import Order
 from agent.media.unpacking import RTP_HZ, Piece, Unpacker
 from core.clock import monotonic_s
+from core.fit import require_fit
 from core.tasks import spawn
 from pipelines.voice import RATE, WINDOW_BYTES
 
@@ -46,7 +47,11 @@ REGAIN = 1.25
 """Seconds of sound that a second makes room for: at no more than one, a caller who has been that far ahead once would
 lose whatever comes a little early for the rest of the call."""
 
-CONTROLS_PER_S = 50
+MEDIA_PER_S, CONTROLS_PER_S = 500, 50
+"""Packets that are looked at: Opus makes fifty a second, at most four hundred (RFC 7587, section 4.2)."""
+
+MEDIA_BURST = 1_000
+"""After a line has stood still, everything comes at once."""
 
 MAX_SOURCES = 32
 """SSRCs that a caller may send from, control packets included: libsrtp keeps what it knows of each, and searches them
@@ -63,6 +68,23 @@ _STOP_DECODER = "_RTCRtpReceiver__stop_decoder"
 
 
 class _Statistics(StreamStatistics):
+    """aiortc's, with what would make its reports wrong put right."""
+
+    def add(self, packet: RtpPacket) -> None:
+        """Count a packet; `max_seq` goes on where the packets' numbers begin anew, as reports need it."""
+        if self.max_seq is not None:
+            self.max_seq &= 0xFFFF
+        super().add(packet)
+        assert self.max_seq is not None
+        self.cycles &= 0xFFFF0000
+        self.max_seq += self.cycles
+
+    @property
+    def packets_expected(self) -> int:
+        assert self.max_seq is not None
+        assert self.base_seq is not None
+        return self.max_seq - self.base_seq + 1
+
     @property
     def jitter(self) -> int:
         # Leaps of the caller's clock make more of it than its field holds, and aiortc's task that reports it would end
@@ -91,10 +113,12 @@ class Receiver:
         self._hear = hear
         self._loss = loss
         self._clock = clock
-        self._order: Order[Piece] = Order()
+        self._order: Order[Piece] = Order(refused=dropped)
         self._unpacker = Unpacker()
         self._pcm = bytearray()
         self._ssrc: int | None = None
+        self._left: int | None = None
+        self._left_at = 0.0
         self._sources: set[bytes] = set()
         self._rtp: Any = None
         self._dtls: Any = None
@@ -104,7 +128,8 @@ class Receiver:
         self._gap: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._credit_s, self._credited_at = AHEAD_S, 0.0
-        self._controls, self._controlled_at = float(CONTROLS_PER_S), 0.0
+        self._media_packets = TokenBucket(rate_per_s=MEDIA_PER_S, burst=MEDIA_BURST, clock=clock)
+        self._control_packets = TokenBucket(rate_per_s=CONTROLS_PER_S, burst=CONTROLS_PER_S, clock=clock)
         self._stumbled = False
 
     # From aiortc, and back
@@ -153,10 +178,10 @@ class Receiver:
         if source not in self._sources and len(self._sources) >= MAX_SOURCES:
             dropped["sources"] += 1
             return False
+        if not (self._control_packets if control else self._media_packets).take():
+            dropped["flood"] += 1
+            return False
         try:
-            if control and not self._may_control():
-                dropped["flood"] += 1
-                return False
             session = self._dtls._rx_srtp
             packet = session.unprotect_rtcp(data) if control else session.unprotect(data)
             self._sources.add(source)
@@ -182,6 +207,9 @@ class Receiver:
             if packet.ssrc != self._ssrc:
                 return
         elif packet.ssrc != self._ssrc:
+            if packet.ssrc == self._left and self._clock() - self._left_at < HOLD_S:
+                dropped["late"] += 1
+                return
             self._begin_stream(packet.ssrc)
         self._streams[packet.ssrc].add(packet)
         self.last_at = self._clock()
@@ -196,6 +224,9 @@ class Receiver:
 
     def _begin_stream(self, ssrc: int | None) -> None:
         """Another source speaks: its numbers, its clock and its codec's state are its own."""
+        while self._order.waiting:
+            self._give_up()
+        self._left, self._left_at = self._ssrc, self._clock()
         self._ssrc = ssrc
         self._order.reset()
         self._unpacker.reset()
@@ -276,20 +307,14 @@ class Receiver:
 
     # Control
 
-    def _may_control(self) -> bool:
-        now = self._clock()
-        self._controls = min(CONTROLS_PER_S, self._controls + (now - self._controlled_at) * CONTROLS_PER_S)
-        self._controlled_at = now
-        if self._controls < 1:
-            return False
-        self._controls -= 1
-        return True
-
     def _control(self, data: bytes) -> None:
         """Reports of the caller's side (RTCP); aiortc answers for them, and nothing else of it concerns us."""
+        taken: set[type] = set()
         for packet in RtcpPacket.parse(data):
-            if not isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            # One of each kind is what a caller sends (RFC 3550, section 6.1); a packet could hold fifty.
+            if not isinstance(packet, RtcpRrPacket | RtcpSrPacket) or type(packet) in taken:
                 continue
+            taken.add(type(packet))
             for report in packet.reports:
                 self._loss(report.fraction_lost / 256)
             recipients = self._dtls._rtp_router.route_rtcp(packet)

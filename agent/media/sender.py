@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aioice.ice import Connection
 from aiortc import MediaStreamError, RTCRtpSender
 from aiortc.mediastreams import AudioStreamTrack
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from av import Packet
 
-from agent.fit import require_fit
 from agent.media.opus import Encoder
 from agent.media.unpacking import RTP_HZ
 from core import metrics
 from core.clock import monotonic_s
+from core.fit import require_fit
 
 FRAME_S = 0.02
 
@@ -84,10 +86,10 @@ class Sender:
         self._timer: asyncio.TimerHandle | None = None
         self._hangover = 0
         self._patience = 0
-        self._silent_bytes = 0
-        """Sent since the last sound."""
         self._origin_s: float | None = None
         self._due_s = 0.0  # since the origin
+        self._sound_until_s: float | None = None  # likewise; None between spurts
+        self._finished = False
         self._sequence = secrets.randbelow(0x8000)  # Low, so that no early wrap-around confuses SRTP (RFC 3711, 3.3.1).
         self._timestamp = secrets.randbits(32)
         self._rtp: Any = None
@@ -121,6 +123,7 @@ class Sender:
 
     def write(self, pcm: bytes) -> asyncio.Future[bool]:
         """Queue PCM; the future is done when there is room for more."""
+        self._finished = False
         self._buffer += pcm
         self._room = asyncio.get_running_loop().create_future()
         room = self._room
@@ -129,9 +132,14 @@ class Sender:
         self._tell_room()
         return room
 
+    def finish(self) -> None:
+        """What has been written is a whole: silence after it is not for want of sound."""
+        self._finished = True
+
     def drop(self) -> None:
         """Forget what has not been sent: the caller has interrupted."""
         self._buffer.clear()
+        self.finish()
         self._tell_room()
 
     def expect_loss(self, share: float) -> None:
@@ -165,8 +173,9 @@ class Sender:
         now_s = self._clock() - self._origin_s
         while self._due_s <= now_s:
             if len(self._buffer) < self._frame_bytes:
+                if self._finished and not self._buffer:
+                    self._patience, self._sound_until_s = 0, None
                 if self._hangover == 0 and not self._buffer:
-                    self._silent_bytes = 0
                     return  # Silence: the next `write` begins anew.
                 if self._patience:
                     self._patience -= 1
@@ -185,11 +194,12 @@ class Sender:
         begins, sound = self._hangover == 0, bytes(self._buffer[: self._frame_bytes])
         del self._buffer[: self._frame_bytes]
         if sound:
-            metrics.inserted_seconds.inc(self._silent_bytes / 2 / self._rate)
-            self._silent_bytes, self._hangover, self._patience = 0, HANGOVER_FRAMES, PATIENCE
+            if self._sound_until_s is not None:
+                metrics.inserted_seconds.inc(max(0.0, self._due_s - self._sound_until_s))
+            self._sound_until_s = self._due_s + len(sound) / 2 / self._rate
+            self._hangover, self._patience = HANGOVER_FRAMES, PATIENCE
         else:
             self._hangover -= 1
-        self._silent_bytes += self._frame_bytes - len(sound)
         self._send(self._encoder.encode(sound.ljust(self._frame_bytes, b"\0")), marker=begins)
         self._due_s += FRAME_S
 
@@ -218,6 +228,6 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not; the agent would be dumb.
     """
-    names = RTCRtpSender.__init__.__code__.co_names
-    missing = [name for name in (*_COUNTS, "_ssrc") if name not in names]
+    places = ((RTCRtpSender, (*_COUNTS, "_ssrc")), (RTCDtlsTransport, ("_tx_srtp",)), (Connection, ("_nominated",)))
+    missing = [name for owner, names in places for name in names if name not in owner.__init__.__code__.co_names]
     require_fit("sender of calls", "aiortc", missing=missing, file="agent/media/sender.py")

@@ -6,9 +6,17 @@ import math
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from pipecat.frames.frames import Frame, InputAudioRawFrame, InterruptionFrame, OutputAudioRawFrame, StartFrame
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    InterruptionFrame,
+    OutputAudioRawFrame,
+    StartFrame,
+    TTSStoppedFrame,
+)
 from pipecat.pipeline.capabilities import BotCapabilities
 from pipecat.processors.frame_processor import FrameDirection
+from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.transport import (
@@ -22,6 +30,7 @@ from pipecat.transports.smallwebrtc.transport import (
 from agent.media.receiver import Receiver
 from agent.media.sender import Sender
 from core.clock import monotonic_s
+from core.fit import require_fit
 
 OUT_CHUNKS = 6
 """10 ms pieces the pipeline hands over at a time."""
@@ -46,6 +55,10 @@ class _Client(SmallWebRTCClient):
             return False
         await self._sender.write(frame.audio)
         return True
+
+    def finish_audio(self) -> None:
+        if self._sender is not None:
+            self._sender.finish()
 
     def drop_audio(self) -> None:
         if self._sender is not None:
@@ -92,9 +105,26 @@ class _Output(SmallWebRTCOutputTransport):
         if isinstance(frame, InterruptionFrame):
             self._client.drop_audio()
 
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        """What comes out here has been written, and so has all before it."""
+        if isinstance(frame, TTSStoppedFrame):
+            self._client.finish_audio()
+        await super().push_frame(frame, direction)
+
     async def cleanup(self) -> None:
         await super().cleanup()
         self._client.close()
+
+
+def verify() -> None:
+    """Check that pipecat's output still has the places that `_Output` takes; call it at start-up.
+
+    Raises:
+        RuntimeError: It has not.
+    """
+    places = ((BaseOutputTransport, "_media_senders"), (BaseOutputTransport.MediaSender, "_bot_speaking_frame_period"))
+    missing = [name for owner, name in places if name not in owner.__init__.__code__.co_names]
+    require_fit("transport of calls", "pipecat", missing=missing, file="agent/media/transport.py")
 
 
 class _Transport(SmallWebRTCTransport):

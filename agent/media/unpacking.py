@@ -98,7 +98,7 @@ class Unpacker:
         copied = min(missing, samples)
         made_up = min(missing - copied, MADE_UP)
         silent = missing - copied - made_up
-        metrics.concealed_seconds.inc(missing / RATE)
+        metrics.concealed_seconds.inc((made_up + copied) / RATE)
         parts = [self._decoder.conceal(made_up)] if made_up else []
         return b"".join([*parts, bytes(silent * 2), self._decoder.recover(piece.payload, copied)])
 

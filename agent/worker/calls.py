@@ -186,8 +186,8 @@ class VoiceWorker:
             raise ServerBusy("All lines are busy; try again in a moment", retry_after_s=5)
 
     async def _open(self, opening: Opening, offer: str) -> Answer:
-        agent = agent_types.load(opening.agent_type)
         try:
+            agent = agent_types.load(opening.agent_type)
             call = await Call.register(self._parts, call_id=opening.call_id, agent=agent, owner=opening.owner)
             await self._prepare(call, offer)
         except BaseException:

@@ -60,9 +60,7 @@ def merged(own: bytes, workers: Mapping[int, bytes]) -> bytes:
     families: dict[bytes, tuple[list[bytes], list[bytes]]] = {}
     for label, text in [(b"", own), *((b'worker="%d"' % number, text) for number, text in workers.items())]:
         for name, about, samples in _families(text):
-            told, lines = families.setdefault(name, (about, []))
-            if not told:
-                told.extend(about)
+            _, lines = families.setdefault(name, (about, []))
             lines.extend(_labelled(sample, label) for sample in samples)
     return b"".join(line + b"\n" for about, samples in families.values() for line in (*about, *samples))
 

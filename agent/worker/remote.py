@@ -31,7 +31,7 @@ AGAIN_S = 0.1
 """Between two attempts to listen to a worker that is there."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Told:
     state: WorkerState
     at_s: float

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from loguru import logger
 from pipecat.utils.errors import ErrorCategory
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.loop import LoopMonitor
@@ -38,6 +39,7 @@ START_TIMEOUT_S = 180.0
 """Includes building a language model on a slow machine."""
 
 STOP_TIMEOUT_S = 30.0
+LOOK_EVERY_S = 1.0
 SILENCE_S = 15.0
 """A worker that tells nothing for longer hangs, and its callers have been without sound for as long."""
 
@@ -91,6 +93,8 @@ class Supervisor:
             await self.close()
             raise RuntimeError("A voice worker could not be started; the log above says why")
         self._watch = spawn(self._monitor.run(), owner="loop monitor")
+        if make_url(self._settings.sqlalchemy_url).get_backend_name() == "sqlite":
+            logger.warning("Several processes write to one SQLite file: set DATABASE_URL to PostgreSQL for many calls")
         logger.info("{} voice workers carry calls", len(self.workers))
 
     async def close(self) -> None:
@@ -129,6 +133,7 @@ class Supervisor:
                 return
             failures = 0 if monotonic_s() - began_s > STEADY_S else failures + 1
             worker.restarts += 1
+            metrics.worker_restarts.inc()
             pause_s = min(FIRST_PAUSE_S * 2 ** min(max(0, failures - 1), 16), LONGEST_PAUSE_S)
             level = "INFO" if code == 0 else "ERROR"
             logger.log(level, "Voice worker {} ended with {}; the next comes in {} s", worker.number, code, pause_s)
@@ -146,6 +151,10 @@ class Supervisor:
                 await self._until_over(worker, process)
         except OSError as error:  # no memory, no process, no such program
             logger.error("Voice worker {} could not be started: {}", worker.number, error.strerror)
+        except Exception as error:  # noqa: BLE001 - the root of what keeps a worker alive
+            logger.opt(exception=error).error(
+                "Voice worker {} could not be kept: {}", worker.number, type(error).__name__
+            )
         finally:
             if process is not None:
                 await self._end(process)
@@ -190,13 +199,15 @@ class Supervisor:
     async def _until_over(self, worker: RemoteWorker, process: Process) -> None:
         """Until the worker has ended, hangs, or is to end."""
         ended = spawn(process.wait(), owner=f"voice worker {worker.number} awaited")
+        silent_looks = 0  # and not the clock: where this process has stood still, nobody has been silent
         try:
             while not ended.done() and not self._closing.is_set():
-                if worker.silent_s > SILENCE_S:
+                silent_looks = silent_looks + 1 if worker.state is None else 0
+                if silent_looks * LOOK_EVERY_S > SILENCE_S:
                     logger.error("Voice worker {} tells nothing for {:.0f} s", worker.number, worker.silent_s)
                     _kill(process)
                 closing = spawn(self._closing.wait(), owner="supervisor's end")
-                await asyncio.wait((ended, closing), timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((ended, closing), timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
                 closing.cancel()
         finally:
             ended.cancel()

@@ -15,7 +15,8 @@ from loguru import logger
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 
 from agent import datachannel
-from agent.datachannel import BURST, MAX_BYTES, MAX_PENDING, MAX_VIOLATIONS, GuardedConnection, TokenBucket
+from agent.bucket import TokenBucket
+from agent.datachannel import BURST, MAX_BYTES, MAX_PENDING, MAX_VIOLATIONS, GuardedConnection
 
 SOON_S = 10.0
 READY = {"label": "rtvi-ai", "type": "client-ready", "id": "1", "data": {"version": "2.0.0"}}

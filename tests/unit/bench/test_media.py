@@ -1,6 +1,7 @@
 """The media bench must count words, turns and servers' settings right."""
 
-from bench.media import Heard, Talk, Turn, Words, compare, parse_server, result
+from bench.media import Heard, Talk, Turn, Words, compare, result
+from bench.process import named
 
 
 def test_words_are_compared_however_the_text_is_cut_and_written() -> None:
@@ -23,5 +24,5 @@ def test_a_call_that_broke_off_leaves_its_turns_unanswered_but_not_its_words_uns
 
 
 def test_settings_come_behind_the_servers_name() -> None:
-    assert parse_server("pipecat") == ("pipecat", {})
-    assert parse_server("parley:A=1,B=x=y") == ("parley", {"A": "1", "B": "x=y"})
+    assert named("pipecat") == ("pipecat", {})
+    assert named("parley:A=1,B=x=y") == ("parley", {"A": "1", "B": "x=y"})

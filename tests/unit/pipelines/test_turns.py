@@ -1,5 +1,6 @@
 """Voice activity and ends of turns, on real speech with the real models."""
 
+import asyncio
 import wave
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -11,8 +12,8 @@ from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.metrics.metrics import TurnMetricsData
 
-from pipelines.smart_turn import SmartTurnModel
-from pipelines.turns import SmartTurnAnalyzer, late_verdicts
+from pipelines.smart_turn import MAX_SAMPLES, NoVerdict, SmartTurnModel
+from pipelines.turns import MAX_CHUNKS, SmartTurnAnalyzer, late_verdicts
 from pipelines.voice import SileroVAD
 
 AUDIO = Path(__file__).resolve().parents[2] / "audio"
@@ -125,8 +126,6 @@ async def test_a_late_verdict_is_not_waited_for(model: SmartTurnModel) -> None:
 
 
 async def test_a_process_of_its_own_gives_the_same_verdict(model: SmartTurnModel) -> None:
-    import asyncio
-
     samples = np.frombuffer(speech("balance"), np.int16)
     beside = SmartTurnModel(own_process=True)
     try:
@@ -137,8 +136,6 @@ async def test_a_process_of_its_own_gives_the_same_verdict(model: SmartTurnModel
 
 
 async def test_many_verdicts_get_a_process_and_none_is_lost_on_the_way() -> None:
-    import asyncio
-
     samples, now = np.frombuffer(speech("balance"), np.int16), 0.0
     model = SmartTurnModel(clock=lambda: now)
     model._may_move = True  # also where there is one core
@@ -154,8 +151,6 @@ async def test_many_verdicts_get_a_process_and_none_is_lost_on_the_way() -> None
 
 
 async def test_a_question_that_is_withdrawn_is_not_answered(model: SmartTurnModel) -> None:
-    import asyncio
-
     samples = np.frombuffer(speech("balance"), np.int16)
     first, second = model.ask(samples), model.ask(samples)
     second.cancel()
@@ -164,8 +159,6 @@ async def test_a_question_that_is_withdrawn_is_not_answered(model: SmartTurnMode
 
 
 async def test_a_question_that_nobody_could_answer_in_time_is_dropped_for_those_behind_it() -> None:
-    import asyncio
-
     samples, now = np.frombuffer(speech("balance"), np.int16), 0.0
     model = SmartTurnModel(own_process=False, clock=lambda: now)
     try:
@@ -179,12 +172,67 @@ async def test_a_question_that_nobody_could_answer_in_time_is_dropped_for_those_
         model.close()
 
 
+async def test_a_lone_question_is_asked_however_slow_the_model_was() -> None:
+    model = SmartTurnModel(own_process=False)
+    try:
+        model._takes_s = 60.0
+        assert await asyncio.wrap_future(model.ask(np.zeros(16_000, np.int16), within_s=10)) >= 0
+        assert model._takes_s < 60
+    finally:
+        model.close()
+
+
+async def test_a_model_that_cannot_be_asked_fails_its_question_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = SmartTurnModel(own_process=False)
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr("threading.Thread.start", _no_more_threads)
+            question = model.ask(np.zeros(16_000, np.int16))
+            with pytest.raises(NoVerdict):
+                await asyncio.wrap_future(question)
+            turn = SmartTurnAnalyzer(model)
+            pcm = speech("transactions")
+            await hear(make(turn), turn, pcm[: len(pcm) // 2 // CHUNK * CHUNK])
+            assert await turn.analyze_end_of_turn() == (EndOfTurnState.COMPLETE, None)
+        model.close()  # a pool that could not start its thread stays as it is
+        assert 0 <= await asyncio.wrap_future(model.ask(np.zeros(16_000, np.int16))) <= 1
+    finally:
+        model.close()
+
+
+def _no_more_threads(_thread: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_questions_that_nobody_waits_for_are_not_kept() -> None:
+    model = SmartTurnModel(own_process=False)
+    try:
+        for _ in range(5):
+            model.ask(np.zeros(16_000, np.int16)).cancel()
+        assert len(model._questions) <= 1
+    finally:
+        model.close()
+
+
+async def test_of_a_turn_without_end_no_more_is_kept_than_the_model_takes(model: SmartTurnModel) -> None:
+    turn = SmartTurnAnalyzer(model)
+    turn.set_sample_rate(16_000)
+    for _ in range(3_000):
+        turn.append_audio(bytes(1024), True)
+    assert len(turn._audio_buffer) == MAX_CHUNKS
+    segment = turn._segment()
+    assert segment is not None
+    assert MAX_SAMPLES <= len(segment) < MAX_SAMPLES + 512
+
+
 def test_nobody_waits_for_a_model_that_was_closed() -> None:
     model = SmartTurnModel(own_process=False)
     questions = [model.ask(np.zeros(16_000, np.int16)) for _ in range(3)]
     model.close()
     for question in questions:
-        with suppress(CancelledError, TimeoutError):
+        with suppress(CancelledError, NoVerdict):
             question.result(timeout=30)
         assert question.done()
 

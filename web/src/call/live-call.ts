@@ -82,6 +82,7 @@ export class LiveCall {
   #granted = false;
   #mayCountAgain = false;
   #watch: ReturnType<typeof setInterval> | undefined;
+  #looking = false;
   #lastSample: Sample | null = null;
   #lostSince: number | null = null;
   #sessionId: string | null = null;
@@ -132,8 +133,8 @@ export class LiveCall {
       });
       if (this.#over) return;
       this.#set({ phase: "live", startedAt: Date.now() });
-      this.#watch = setInterval(() => void this.#look(), WATCH_EVERY_MS);
-      void this.#look();
+      this.#watch = setInterval(() => void this.#lookOnce(), WATCH_EVERY_MS);
+      void this.#lookOnce();
     } catch (error) {
       if (this.#over) return;
       const told = await reasonOf(error);
@@ -392,6 +393,17 @@ export class LiveCall {
     }
   }
 
+  /** A look may have to wait for the server; the next one then waits for its own time. */
+  async #lookOnce(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      await this.#look();
+    } finally {
+      this.#looking = false;
+    }
+  }
+
   /** Once a second: how good the line is, whether it is there at all, and whether it carries a living track. */
   async #look(): Promise<void> {
     const peer = this.#peer;
@@ -409,6 +421,7 @@ export class LiveCall {
       // The transport tries for long to mend a line that is beyond mending.
       if (await this.#faultOfTheServer()) return this.end("server_lost");
     }
+    if (this.#over) return;
     // The transport stops the old connection's track when it makes a new one, and that may be the one in use.
     const sender = this.#sender;
     if (sender?.track?.readyState === "ended" && this.microphone.state.status === "on") {

@@ -19,7 +19,7 @@ from pylibsrtp import Policy, Session
 from agent import datagrams
 from agent.media import receiver as receiving
 from agent.media.order import MAX_HELD
-from agent.media.receiver import AHEAD_S, MAX_SOURCES, REGAIN, WINDOW_BYTES, Receiver
+from agent.media.receiver import AHEAD_S, MAX_SOURCES, MEDIA_BURST, REGAIN, WINDOW_BYTES, Receiver
 from agent.media.unpacking import MAX_GAP, RATE
 from bench.hostile import MEDIA, Speaker, rtp
 from core import tasks
@@ -76,7 +76,9 @@ class Ear:
         passed_s = self.now_s - 100.0
         assert len(self.heard) * WINDOW_BYTES / RATE / 2 <= AHEAD_S + passed_s * REGAIN + LONGEST_S
         for stream in receiver._streams.values():
-            assert bytes(RtcpReceiverInfo(1, stream.fraction_lost, stream.packets_lost, 0, stream.jitter, 0, 0))
+            assert stream.max_seq is not None
+            lost = stream.fraction_lost, stream.packets_lost
+            assert bytes(RtcpReceiverInfo(1, *lost, stream.max_seq, stream.jitter, 0, 0))
 
     def hears_again(self) -> None:
         """The caller goes on, and their words are heard."""
@@ -145,6 +147,58 @@ async def test_no_jitter_is_beyond_its_field() -> None:
     (stream,) = ear.receiver._streams.values()
     stream._jitter_q4 = 1 << 40
     ear.is_bounded()
+    ear.close()
+
+
+async def test_a_report_tells_how_often_the_numbers_began_anew() -> None:
+    """RFC 3550, section 6.4.1: the upper half of the highest sequence number."""
+    ear = Ear(1)
+    for number in range(0, 0x30000, 0x1000):
+        ear.takes(ear.speaker.protected(rtp(number & 0xFFFF, b"", ssrc=HOME + 1, padding=4)), 1.0)
+        ear.takes(ear.speaker.protected(rtp(number & 0xFFFF, packets(1)[0], ssrc=HOME + 1)), 1.0)
+    (stream,) = ear.receiver._streams.values()
+    assert stream.max_seq == 0x2F000
+    assert stream.packets_expected == 0x2F001
+    ear.close()
+
+
+async def test_nobody_makes_the_numbers_begin_anew_more_often_than_a_report_can_tell() -> None:
+    ear = Ear(1)
+    (stream,) = ear.receiver._streams.values()
+    stream.cycles = 0xFFFF0000
+    for number in (0x6000, 0xC000, 0x1000):
+        ear.takes(ear.speaker.protected(rtp(number, packets(1)[0], ssrc=HOME)))
+    assert stream.max_seq == 0x1000
+    ear.close()
+
+
+async def test_a_flood_is_not_even_looked_at() -> None:
+    ear, (word, *_), before = Ear(1), packets(1), receiving.dropped.copy()
+    for _ in range(MEDIA_BURST + 500):
+        ear.says(word, 0.0)
+    seen = receiving.dropped - before
+    assert ear.receiver._streams[HOME].packets_received <= MEDIA_BURST + 1
+    assert seen["flood"] >= 500
+    ear.hears_again()
+    ear.close()
+
+
+async def test_a_new_source_loses_nothing_of_the_one_before() -> None:
+    ear = Ear(1)
+    ear.loses()
+    for payload in packets(5):
+        ear.says(payload)
+    assert ear.receiver._order.waiting
+    heard = len(ear.heard)
+    ear.takes(ear.speaker.protected(rtp(700, packets(1)[0], ssrc=HOME + 1)))
+    assert len(ear.heard) >= heard + 2
+    straggler = ear.speaker.protected(rtp(ear._said + 1, packets(1)[0], ssrc=HOME))
+    before = receiving.dropped["late"]
+    ear.takes(straggler)
+    assert ear.receiver._ssrc == HOME + 1
+    assert receiving.dropped["late"] == before + 1
+    ear.takes(ear.speaker.protected(rtp(ear._said + 2, packets(1)[0], ssrc=HOME)), 0.2)
+    assert ear.receiver._ssrc == HOME  # It is back, indeed.
     ear.close()
 
 

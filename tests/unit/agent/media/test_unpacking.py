@@ -73,4 +73,4 @@ def test_a_leap_in_time_is_not_filled() -> None:
 def test_whatever_is_lost_the_length_stays(lost: set[int]) -> None:
     unpacker = Unpacker()
     heard = b"".join(unpacker.take(piece) for at, piece in enumerate(pieces(50)) if at not in lost)
-    assert seconds(heard) == 1.0 if len(lost) < 45 else seconds(heard) <= 1.0
+    assert seconds(heard) == 1.0

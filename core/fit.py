@@ -1,4 +1,4 @@
-"""Whether the installed libraries still have the places that this room takes of them."""
+"""Whether the installed libraries still have the places of theirs that we take and that are not public."""
 
 from __future__ import annotations
 

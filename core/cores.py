@@ -1,0 +1,23 @@
+"""How much of the machine this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def usable(quota: Path = _QUOTA) -> int:
+    """Cores that this process may use: those it may run on, and no more than its container's share of time.
+
+    Args:
+        quota: The file in which Linux says so (cgroup v2, `cpu.max`); elsewhere there is none.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, period = quota.read_text("ascii").split()
+        return max(1, min(cores, math.ceil(int(most) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max"
+        return cores
