@@ -79,12 +79,15 @@ class WorkerOut(BaseModel):
 
 
 class SoundOut(BaseModel):
-    """How well calls have sounded since the processes that carry them began."""
+    """How well calls have sounded since the processes that carry them began.
+
+    What the media plane counts is null where pipecat's own transport carries the calls (`MEDIA_PLANE=false`).
+    """
 
     model_config = ConfigDict(from_attributes=True)
-    late_packets: int = Field(description="Speech that left more than a packet's length late")
-    inserted_ms: int = Field(description="Silence put into speech because its sound came too late")
-    concealed_ms: int = Field(description="Callers' sound that was lost and made up")
+    late_packets: int | None = Field(description="Speech that left more than a packet's length late")
+    inserted_ms: int | None = Field(description="Silence put into speech because its sound came too late")
+    concealed_ms: int | None = Field(description="Callers' sound that was lost and made up")
     dropped_ms: int = Field(description="Callers' sound that the recogniser did not keep up with")
     late_verdicts: int = Field(description="Ends of turns that did not wait for the end-of-turn model")
     verdict_wait_ms: int = Field(description="95th percentile of how long the latest ends of turns waited for it")
@@ -139,11 +142,18 @@ async def system(app: App) -> SystemOut:
         draining=app.switchboard.draining,
         lag_ms=round(app.switchboard.lag_ms, 1),
         workers=[_worker(worker) for worker in app.switchboard.workers],
-        sound=SoundOut.model_validate(app.switchboard.sound),
+        sound=_sound(app),
         configuration=configuration(app.settings),
         versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         default_passwords=[AdminNameOut(id=admin.id, username=admin.username) for admin in published],
     )
+
+
+def _sound(app: Shared) -> SoundOut:
+    sound = SoundOut.model_validate(app.switchboard.sound)
+    if not app.settings.media_plane:
+        sound.late_packets = sound.inserted_ms = sound.concealed_ms = None
+    return sound
 
 
 def _worker(worker: Worker) -> WorkerOut:

@@ -201,7 +201,13 @@ class Settings(BaseSettings):
         True,
         description="Carry calls' audio beside the pipeline; false: pipecat's own way, to compare or to go back",
     )
-    max_calls: int = Field(8, ge=1, le=10_000, description="Seats: calls that each process takes at once")
+    max_calls: int = Field(
+        8,
+        ge=1,
+        le=10_000,
+        description="Seats: calls that each process takes at once. Eight suits the offline engines, which work on the "
+        "same cores; with vendors elsewhere a core carries 24 of the busiest calls (docs/benchmarks.md)",
+    )
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")
     max_call_usd: Decimal = Field(

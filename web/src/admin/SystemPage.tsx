@@ -128,15 +128,18 @@ function Workers({ workers }: { workers: readonly Worker[] }) {
   );
 }
 
+/** pipecat's own transport (MEDIA_PLANE=false) counts none of it. */
+const UNMEASURED = "Not measured";
+
 /** What a caller may have heard go wrong. */
 function Sound({ of }: { of: System["sound"] }) {
   return (
     <Panel title="Sound" about="Of all calls since the processes that carry them started.">
       <Facts
         facts={[
-          ["Packets sent late", number(of.late_packets)],
-          ["Silence put into speech", span(of.inserted_ms)],
-          ["Lost and made up", span(of.concealed_ms)],
+          ["Packets sent late", of.late_packets === null ? UNMEASURED : number(of.late_packets)],
+          ["Silence put into speech", of.inserted_ms === null ? UNMEASURED : span(of.inserted_ms)],
+          ["Lost and made up", of.concealed_ms === null ? UNMEASURED : span(of.concealed_ms)],
           ["Not recognised in time", span(of.dropped_ms)],
           ["Ends of turns decided by silence", number(of.late_verdicts)],
           ["Wait for the end of a turn", span(of.verdict_wait_ms)],

@@ -3723,13 +3723,15 @@ export interface components {
         /**
          * SoundOut
          * @description How well calls have sounded since the processes that carry them began.
+         *
+         *     What the media plane counts is null where pipecat's own transport carries the calls (`MEDIA_PLANE=false`).
          */
         SoundOut: {
             /**
              * Concealed Ms
              * @description Callers' sound that was lost and made up
              */
-            concealed_ms: number;
+            concealed_ms: number | null;
             /**
              * Dropped Ms
              * @description Callers' sound that the recogniser did not keep up with
@@ -3739,12 +3741,12 @@ export interface components {
              * Inserted Ms
              * @description Silence put into speech because its sound came too late
              */
-            inserted_ms: number;
+            inserted_ms: number | null;
             /**
              * Late Packets
              * @description Speech that left more than a packet's length late
              */
-            late_packets: number;
+            late_packets: number | null;
             /**
              * Late Verdicts
              * @description Ends of turns that did not wait for the end-of-turn model
