@@ -38,9 +38,9 @@ MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
 THREAD_NICENESS, PROCESS_NICENESS = 10, 15
 """Where they share a core, audio goes first; and while the process starts, which is seconds of work, the thread."""
 
-APART_SHARE = 0.2
-"""Share of a core that verdicts take in a thread before they get a process: some four a second, or twenty dense calls.
-Up to there a process brings nothing, and its start delays verdicts (docs/benchmarks.md)."""
+APART_SHARE = 0.15
+"""Share of a core that verdicts take in a thread before they get a process: some three a second, or sixteen dense
+calls. Up to there a process brings nothing, and its start delays verdicts (docs/benchmarks.md)."""
 
 SHARE_OVER_S = 10.0
 
