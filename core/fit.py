@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def unset(owner: type, *names: str) -> list[str]:
+    """Those of the names that a class's constructor no longer sets or calls."""
+    return [name for name in names if name not in owner.__init__.__code__.co_names]
+
+
 def require_fit(part: str, library: str, *, missing: Sequence[str], file: str) -> None:
     """See to it that nothing is missing; call it at start-up.
 

@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="Seats: calls that each process takes at once. Eight suits the offline engines, which work on the "
-        "same cores; with vendors elsewhere a core carries 24 of the busiest calls (docs/benchmarks.md)",
+        "same cores; with vendors elsewhere a core carries more (docs/benchmarks.md)",
     )
     max_calls_per_user: int = Field(2, ge=1, le=100, description="Calls one code or user may have open at once")
     max_call_s: int = Field(1800, ge=10, le=14_400, description="A call is ended politely after this many seconds")

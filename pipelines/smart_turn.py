@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 MAX_SAMPLES = 8 * SAMPLE_RATE  # The model looks at the last eight seconds.
+MAX_QUESTIONS = 256
+"""That may wait; then the oldest is dropped."""
+
 THREAD_NICENESS, PROCESS_NICENESS = 10, 15
 """Where they share a core, audio goes first; and while the process starts, which is seconds of work, the thread."""
 
@@ -100,10 +103,6 @@ def _probability(pcm: bytes) -> tuple[float, float]:
     samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
     probability = float(_model._predict_endpoint(samples)["probability"])
     return probability, time.thread_time() - before
-
-
-MAX_QUESTIONS = 256
-"""That may wait; then the oldest is dropped."""
 
 
 class NoVerdict(Exception):

@@ -35,7 +35,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from core import metrics
 from core.clock import monotonic_s
-from core.fit import require_fit
+from core.fit import require_fit, unset
 from pipelines.smart_turn import MAX_SAMPLES, NoVerdict, SmartTurnModel
 from pipelines.voice import RATE, WINDOW, SileroVAD
 
@@ -310,10 +310,7 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not; nobody's turn would begin.
     """
-    places = (
-        (LLMUserAggregator, ("_vad_controller", "_user_turn_controller")),
-        (VADController, ("_vad_state", "_last_audio_time")),
-    )
-    missing = [name for owner, names in places for name in names if name not in owner.__init__.__code__.co_names]
+    missing = unset(LLMUserAggregator, "_vad_controller", "_user_turn_controller")
+    missing += unset(VADController, "_vad_state", "_last_audio_time")
     missing += [] if hasattr(VADController, "_call_event_handler") else ["_call_event_handler"]
     require_fit("user's turn", "pipecat", missing=missing, file="pipelines/turns.py")

@@ -26,7 +26,7 @@ from agent.media.opus import OpusError
 from agent.media.order import Order
 from agent.media.unpacking import RTP_HZ, Piece, Unpacker
 from core.clock import monotonic_s
-from core.fit import require_fit
+from core.fit import require_fit, unset
 from core.tasks import spawn
 from pipelines.voice import RATE, WINDOW_BYTES
 
@@ -210,6 +210,7 @@ class Receiver:
             if packet.ssrc == self._left and self._clock() - self._left_at < HOLD_S:
                 dropped["late"] += 1
                 return
+            self._left, self._left_at = self._ssrc, self._clock()
             self._begin_stream(packet.ssrc)
         self._streams[packet.ssrc].add(packet)
         self.last_at = self._clock()
@@ -226,7 +227,6 @@ class Receiver:
         """Another source speaks: its numbers, its clock and its codec's state are its own."""
         while self._order.waiting:
             self._give_up()
-        self._left, self._left_at = self._ssrc, self._clock()
         self._ssrc = ssrc
         self._order.reset()
         self._unpacker.reset()
@@ -339,9 +339,7 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not; calls would be deaf.
     """
-    names = set(RTCRtpReceiver.__init__.__code__.co_names)
     methods = {name for name in vars(RTCRtpReceiver) if callable(getattr(RTCRtpReceiver, name))}
-    missing = [name for name in (_CODECS, _STREAMS) if name not in names]
+    missing = unset(RTCRtpReceiver, _CODECS, _STREAMS) + unset(RTCDtlsTransport, "_rx_srtp", "_rtp_router")
     missing += [name for name in (_STOP_DECODER, "_handle_rtcp_packet") if name not in methods]
-    missing += [name for name in ("_rx_srtp", "_rtp_router") if name not in RTCDtlsTransport.__init__.__code__.co_names]
     require_fit("receiver of calls", "aiortc", missing=missing, file="agent/media/receiver.py")

@@ -19,7 +19,7 @@ from agent.media.opus import Encoder
 from agent.media.unpacking import RTP_HZ
 from core import metrics
 from core.clock import monotonic_s
-from core.fit import require_fit
+from core.fit import require_fit, unset
 
 FRAME_S = 0.02
 
@@ -228,6 +228,6 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not; the agent would be dumb.
     """
-    places = ((RTCRtpSender, (*_COUNTS, "_ssrc")), (RTCDtlsTransport, ("_tx_srtp",)), (Connection, ("_nominated",)))
-    missing = [name for owner, names in places for name in names if name not in owner.__init__.__code__.co_names]
+    missing = unset(RTCRtpSender, *_COUNTS, "_ssrc") + unset(RTCDtlsTransport, "_tx_srtp")
+    missing += unset(Connection, "_nominated")
     require_fit("sender of calls", "aiortc", missing=missing, file="agent/media/sender.py")

@@ -30,7 +30,7 @@ from pipecat.transports.smallwebrtc.transport import (
 from agent.media.receiver import Receiver
 from agent.media.sender import Sender
 from core.clock import monotonic_s
-from core.fit import require_fit
+from core.fit import require_fit, unset
 
 OUT_CHUNKS = 6
 """10 ms pieces the pipeline hands over at a time."""
@@ -122,8 +122,8 @@ def verify() -> None:
     Raises:
         RuntimeError: It has not.
     """
-    places = ((BaseOutputTransport, "_media_senders"), (BaseOutputTransport.MediaSender, "_bot_speaking_frame_period"))
-    missing = [name for owner, name in places if name not in owner.__init__.__code__.co_names]
+    missing = unset(BaseOutputTransport, "_media_senders")
+    missing += unset(BaseOutputTransport.MediaSender, "_bot_speaking_frame_period")
     require_fit("transport of calls", "pipecat", missing=missing, file="agent/media/transport.py")
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from loguru import logger
 from pipecat.utils.errors import ErrorCategory
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.loop import LoopMonitor
@@ -93,7 +92,7 @@ class Supervisor:
             await self.close()
             raise RuntimeError("A voice worker could not be started; the log above says why")
         self._watch = spawn(self._monitor.run(), owner="loop monitor")
-        if make_url(self._settings.sqlalchemy_url).get_backend_name() == "sqlite":
+        if self._db.dialect == "sqlite":
             logger.warning("Several processes write to one SQLite file: set DATABASE_URL to PostgreSQL for many calls")
         logger.info("{} voice workers carry calls", len(self.workers))
 
@@ -199,11 +198,12 @@ class Supervisor:
     async def _until_over(self, worker: RemoteWorker, process: Process) -> None:
         """Until the worker has ended, hangs, or is to end."""
         ended = spawn(process.wait(), owner=f"voice worker {worker.number} awaited")
-        silent_looks = 0  # and not the clock: where this process has stood still, nobody has been silent
+        silent = False
         try:
             while not ended.done() and not self._closing.is_set():
-                silent_looks = silent_looks + 1 if worker.state is None else 0
-                if silent_looks * LOOK_EVERY_S > SILENCE_S:
+                # Twice in a row: what was told while this process itself stood still is heard between two looks.
+                before, silent = silent, worker.silent_s > SILENCE_S
+                if before and silent:
                     logger.error("Voice worker {} tells nothing for {:.0f} s", worker.number, worker.silent_s)
                     _kill(process)
                 closing = spawn(self._closing.wait(), owner="supervisor's end")
