@@ -138,7 +138,7 @@ async def measure(cases: Sequence[tuple[str, str]], *, calls: int, at_once: int)
     clip = load_clip(QUESTION)
     with tempfile.TemporaryDirectory() as folder:
         async with Cloud(cache_dir=Path(folder) / "cache") as cloud:
-            settings = {"VENDOR_REST_S": "0.1", "RATE_FACTOR": "1000", "MAX_LOOP_LAG_MS": "2000"}
+            settings = {"VENDOR_REST_S": "0.1", "RATE_FACTOR": "1000"}
             server = Server(Path(folder), cloud.settings | settings | {"MAX_CALLS": str(at_once + 1)})
             await asyncio.to_thread(server.start)
             try:
