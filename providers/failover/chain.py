@@ -325,6 +325,7 @@ class Failover(FrameProcessor):
         self._link(member.name).breaker.failed(category)
         self._tried.add(member.name)
         self._member, self._waiting = None, []
+        self._private.clear()  # whatever it still puts out is ignored
         self._dismiss(member)
         self._switching = self.create_task(self._take_over(member.name, category))
 

@@ -91,9 +91,14 @@ class FailoverSTT(Failover):
         await super().process_frame(frame, direction)
 
     async def hear(self, frame: InputAudioRawFrame) -> None:
-        """Take a piece of sound by direct call."""
+        """Take a piece of sound by direct call: whoever else listens has heard it, so it never leaves the chain."""
         if self._waiting is not None:
+            self._private.add(frame.id)
             self._waiting.append((frame, FrameDirection.DOWNSTREAM))
+        elif self._member is not None and self._private:
+            # What the member was given by the queue is still on its way through it.
+            self._private.add(frame.id)
+            await self._give(self._member, frame, FrameDirection.DOWNSTREAM)
         elif self._member is not None:
             self._takes(frame)
             await self._member.hear(frame)

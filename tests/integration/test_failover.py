@@ -78,11 +78,18 @@ class Ear(STTService):
     Args:
         fault: "" none; "deaf" never answers; "cut" reports an error with the first sound of speech; "cough" hears no
             words.
+
+    Attributes:
+        ready: It takes sound only while this is set.
+        order: The first sample of every piece it has taken.
     """
 
     def __init__(self, name: str, fault: str = "") -> None:
         super().__init__(ttfs_p99_latency=0.2, name=name, settings=STTSettings(model=None, language=None))
         self.fault = fault
+        self.ready = asyncio.Event()
+        self.ready.set()
+        self.order: list[int] = []
         self._heard = 0.0
         self._speech = False
 
@@ -90,6 +97,8 @@ class Ear(STTService):
         return True
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        await self.ready.wait()
+        self.order.append(audio[0])
         if any(audio):
             self._heard += len(audio) / 2 / RATE
             if self.fault == "cut":
@@ -379,6 +388,44 @@ async def test_what_was_said_is_said_again_to_the_next_recogniser(fault: str) ->
         assert bench.left[0] == ("first", "second", ErrorCategory.CONNECTIVITY)
         assert bench.below.count(InputAudioRawFrame) == 11, "the sound itself passes once"
         assert bench.above.count(VADUserStoppedSpeakingFrame) == 1
+
+
+def piece(byte: int) -> InputAudioRawFrame:
+    """A tenth of a second."""
+    return InputAudioRawFrame(bytes([byte, 0]) * (RATE // 10), RATE, 1)
+
+
+async def test_sound_that_comes_by_call_never_leaves_the_chain() -> None:
+    async with chain_of(FailoverSTT, *vendors(Ear, ("first", "cut"), ("second", ""))) as bench:
+        await bench.chain.hear(piece(0))
+        await bench.up(VADUserStartedSpeakingFrame(start_secs=0.2))
+        for _ in range(6):  # the first of them cuts the line, the others wait for the next vendor
+            await bench.chain.hear(piece(1))
+        await bench.up(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await bench.below.until(lambda _: texts(bench))
+        assert texts(bench) == ["second heard 6"]
+        assert not bench.below.count(InputAudioRawFrame), "whoever listens beside the pipeline has heard it"
+
+
+async def test_sound_that_comes_by_call_waits_for_what_is_replayed() -> None:
+    second = Ear("second")
+    second.ready.clear()
+    chain = [*vendors(Ear, ("first", "cut")), ("second", lambda: second)]
+    async with chain_of(FailoverSTT, *chain) as bench:
+        await bench.up(VADUserStartedSpeakingFrame(start_secs=0.2))
+        for byte in (1, 2, 3):
+            await bench.chain.hear(piece(byte))
+        while not bench.log.switches or bench.chain._waiting is not None:
+            await asyncio.sleep(0)
+        live = asyncio.create_task(bench.chain.hear(piece(4)))  # it must not overtake what its vendor is still given
+        for _ in range(20):
+            await asyncio.sleep(0)
+        second.ready.set()
+        await live
+        await bench.up(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await bench.below.until(lambda _: texts(bench))
+        assert second.order == [1, 2, 3, 4]
+        assert not bench.below.count(InputAudioRawFrame)
 
 
 def bridged(bench: Bench) -> list[str]:
