@@ -31,11 +31,13 @@ from aioice.stun import Message, TransactionError
 from aiortc.rtcsctptransport import DataChunk, ForwardTsnChunk, RTCSctpTransport, SackChunk
 from loguru import logger
 
+from agent.bucket import TokenBucket
 from core.errors import Busy
 
 MAX_STUN_BYTE = 3  # first byte of a STUN message (RFC 7983)
 MAX_STUN_BYTES = 1280  # of one message (RFC 8489, section 6.1); a stranger's 64 kB would take 30 ms to parse
 MEDIA_BYTES = range(128, 192)  # first byte of SRTP and SRTCP, likewise
+STRANGERS_PER_S = 100  # checks from where nobody is known to be; a browser sends a few for each of its addresses
 MAX_QUEUED = 512  # datagrams waiting for DTLS: ten seconds of one caller's audio
 MAX_REMOTE_CANDIDATES = 40  # named by the caller and learned from its own checks
 MAX_ROLE_SWITCHES = 4  # of who decides on the pair; two honest sides agree after one
@@ -140,6 +142,9 @@ class GuardedProtocol(aioice.ice.StunProtocol):
         if len(data) > MAX_STUN_BYTES:
             dropped["malformed"] += 1
             return
+        if (addr[0], addr[1]) not in self.receiver.remote_addresses() and not self.receiver.has_time_for_strangers():
+            dropped["flood"] += 1
+            return
         try:
             super().datagram_received(data, addr)
         except (ValueError, LookupError, AssertionError, struct.error):
@@ -160,6 +165,13 @@ class GuardedConnection(aioice.ice.Connection):
     _known: frozenset[tuple[str, int]] = frozenset()
     _known_from = (0, 0)
     _role_switches = 0
+    _strangers: TokenBucket | None = None
+
+    def has_time_for_strangers(self) -> bool:
+        """Whether one more check may be looked at that comes from where nobody is known to be."""
+        if self._strangers is None:
+            self._strangers = TokenBucket(rate_per_s=STRANGERS_PER_S, burst=2 * STRANGERS_PER_S)
+        return self._strangers.take()
 
     def remote_addresses(self) -> frozenset[tuple[str, int]]:
         """Where the caller may send from: the candidates it named, and the sources of its authenticated checks."""

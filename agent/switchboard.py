@@ -482,6 +482,7 @@ class Switchboard:
     async def drain(self, *, timeout_s: float) -> None:
         """Take no more calls, let running ones go on for `timeout_s`, then end them with a sentence."""
         self.draining = True
+        self._crew.retire()
         await _all("drain", [worker.drain(Drain(timeout_s)) for worker in self.workers])
 
 

@@ -61,7 +61,8 @@ async def health(app: App, response: Response) -> HealthOut:
     healthy = all(check == "ok" for check in checks.values())
     if not healthy:
         response.status_code = 503
-    well = "healthy" if {*known.values(), *agents.values()} <= {"ok"} else "degraded"
+    all_reached = len(app.switchboard.states) == workers
+    well = "healthy" if all_reached and {*known.values(), *agents.values()} <= {"ok"} else "degraded"
     return HealthOut(
         status=well if healthy else "unhealthy",
         checks=checks,

@@ -87,7 +87,7 @@ class SoundOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     late_packets: int | None = Field(description="Speech that left more than a packet's length late")
     inserted_ms: int | None = Field(description="Silence put into speech because its sound came too late")
-    concealed_ms: int | None = Field(description="Callers' sound that was lost and made up")
+    concealed_ms: int | None = Field(description="Callers' sound that was lost, and copied, made up or left silent")
     dropped_ms: int = Field(description="Callers' sound that the recogniser did not keep up with")
     late_verdicts: int = Field(description="Ends of turns that did not wait for the end-of-turn model")
     verdict_wait_ms: int = Field(description="95th percentile of how long the latest ends of turns waited for it")
@@ -180,8 +180,11 @@ async def look(app: Shared) -> None:
     parts.note("database", ok=state == "ok", at=now, detail=app.db.dialect if state == "ok" else state)
     for worker in app.switchboard.workers if app.settings.workers else ():
         told = f"started anew {worker.restarts} times" if worker.restarts else "carries calls"
-        reached = worker.state is not None
-        parts.note(f"voice worker {worker.number}", ok=reached, at=now, detail=told if reached else "tells nothing")
+        reached, name = worker.state is not None, f"voice worker {worker.number}"
+        known = parts.get(name)
+        if worker.restarts and (known is None or known.detail != told):
+            parts.note(name, ok=False, at=now, detail="ended, or told nothing, and was started anew")
+        parts.note(name, ok=reached, at=now, detail=told if reached else "tells nothing")
     free = shutil.disk_usage(app.settings.data_dir).free
     parts.note("disk", ok=free > LITTLE_ROOM, at=now, detail=f"{free / 1024**3:.1f} GB free")
     ways = app.delivery.ways

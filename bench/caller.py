@@ -19,11 +19,13 @@ from typing import Any, Self
 
 import httpx
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import RtpPacket
 
 from bench.ear import Bell, Ear
 from bench.microphone import Microphone, Speech
 from bench.relay import Relay
-from bench.sound import Clip, Pcm, encode, load_clip
+from bench.sound import RATE, Clip, Pcm, encode, load_clip
 
 RTVI_VERSION = "2.0.0"
 PING_S = 1.0
@@ -188,6 +190,17 @@ class Caller:
         self._pings = asyncio.create_task(self._keep_pinging(), name="caller.pings")
         self.send("client-ready", {"version": RTVI_VERSION, "about": {"library": "bench"}})
 
+    def _listen_by(self, receiver: Any) -> None:
+        """Hear each packet as it arrives, which is the measurement: before aiortc would queue it for playout."""
+        streams: dict[int, StreamStatistics] = receiver._RTCRtpReceiver__remote_streams
+
+        async def hear(packet: RtpPacket, arrival_time_ms: int) -> None:
+            # What aiortc's reports then tell the server of lost packets, as a browser's do.
+            streams.setdefault(packet.ssrc, StreamStatistics(RATE)).add(packet)
+            await self.ear.hear(packet, arrival_time_ms)
+
+        receiver._handle_rtp_packet = hear
+
     async def _offer(self) -> None:
         self._pc.on("connectionstatechange", self._state_changed)
         # Audio first: aiortc bundles onto the section that comes first in the offer.
@@ -195,8 +208,7 @@ class Caller:
         self._channel = self._pc.createDataChannel("chat", ordered=True)
         self._channel.on("open", self._opened.set)
         self._channel.on("message", self._received)
-        # The packet's arrival is the measurement, so the ear stands where aiortc would queue it for playout.
-        transceiver.receiver._handle_rtp_packet = self.ear.hear  # pyright: ignore[reportAttributeAccessIssue]
+        self._listen_by(transceiver.receiver)
         self._stay_on_loopback(transceiver)
         await self._pc.setLocalDescription(await self._pc.createOffer())
         sdp = self.offer_sdp = self._pc.localDescription.sdp

@@ -81,7 +81,9 @@ loop_lag_seconds = _now("event_loop_lag_seconds", "How late the event loop is, 9
 loop_busy = _now("event_loop_busy_share", "Share of the last second in which the event loop's thread was at work")
 late_packets = _count("late_packets", "Packets of speech that left more than their own length late")
 inserted_seconds = _count("inserted_silence_seconds", "Silence put into speech because its sound came too late")
-concealed_seconds = _count("concealed_seconds", "Callers' sound that was lost and made up")
+concealed_seconds = _count(
+    "concealed_seconds", "Callers' sound that was lost: copied, made up, or left silent where too much of it was"
+)
 dropped_windows = _count("dropped_windows", "32 ms of callers' sound dropped because a call did not keep up")
 lost_lines = _count("lost_record_lines", "Lines of calls' records that could not be written")
 

@@ -40,6 +40,10 @@ class Parts:
         known = replace(known, ok=ok, detail=detail, since=known.since if known.ok == ok else at)
         self._parts[name] = known if ok else replace(known, last_error=detail, last_error_at=at)
 
+    def get(self, name: str) -> Part | None:
+        """A part as it was last noted."""
+        return self._parts.get(name)
+
     def forget(self, name: str) -> None:
         """A part is none any more."""
         self._parts.pop(name, None)

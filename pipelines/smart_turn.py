@@ -47,6 +47,12 @@ calls. Up to there a process brings nothing, and its start delays verdicts (docs
 
 SHARE_OVER_S = 10.0
 
+HUNG_S = 30.0
+"""No question takes as long, the first one with the model's loading included."""
+
+REST_S = 60.0
+"""After a process has failed, before another one is tried."""
+
 _model: LocalSmartTurnAnalyzerV3 | None = None
 
 
@@ -77,7 +83,8 @@ def _load() -> None:
 
 
 def _load_in_process() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    for ending in (signal.SIGINT, signal.SIGTERM):  # They are the parent's to handle, whose calls go on for a while.
+        signal.signal(ending, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _load()
 
@@ -128,14 +135,18 @@ class SmartTurnModel:
     """
 
     def __init__(self, *, own_process: bool | None = None, clock: Callable[[], float] = monotonic_s) -> None:
-        self._may_move = own_process is None and usable() > 1
-        self._own_process = bool(own_process)
+        self._wanted = bool(own_process)
+        self._may_move = self._wanted or (own_process is None and usable() > 1)
+        self._own_process = self._wanted
         self._clock = clock
         self._executor: Executor | None = None
         self._next: tuple[ProcessPoolExecutor, Future[tuple[float, float]]] | None = None
         self._spent: deque[tuple[float, float]] = deque()
         self._questions: deque[_Question] = deque(maxlen=MAX_QUESTIONS)
         self._thinking = False
+        self._asked_at = 0.0
+        self._trusted_at = -math.inf
+        """A process that has failed is not tried again before."""
         self._takes_s = 0.0
         self._lock = threading.RLock()  # Answers come in threads of the executors.
 
@@ -159,6 +170,7 @@ class SmartTurnModel:
         with self._lock:
             wanted = [each for each in self._questions if each.due_s >= now and not each.answer.cancelled()]
             self._questions = deque([*wanted, question], MAX_QUESTIONS)
+            self._end_if_hung(now)
             self._go_on()
         return question.answer
 
@@ -179,17 +191,25 @@ class SmartTurnModel:
             logger.error("Smart Turn cannot be asked: {}", type(error).__name__)
             question.answer.set_exception(NoVerdict("the model cannot be asked"))
         else:
-            self._thinking = True
+            self._thinking, self._asked_at = True, self._clock()
             made.add_done_callback(partial(self._answer, question.answer))
+
+    def _end_if_hung(self, now: float) -> None:
+        """Give up a process that has been at one question for longer than any takes: the next one finds it dead."""
+        executor = self._executor
+        if self._thinking and now - self._asked_at > HUNG_S and isinstance(executor, ProcessPoolExecutor):
+            self._asked_at = now
+            for process in list(executor._processes.values()):
+                process.kill()
 
     def _submit(self, pcm: bytes) -> Future[tuple[float, float]]:
         self._move_when_ready()
         try:
             return self._ready_executor().submit(_probability, pcm)
         except BrokenProcessPool:
-            logger.error("The Smart Turn process died; going on in a thread")
+            logger.error("The Smart Turn process died; going on in a thread for a while")
             self._shut_down()
-            self._own_process = self._may_move = False
+            self._own_process, self._trusted_at = False, self._clock() + REST_S
             return self._ready_executor().submit(_probability, pcm)
 
     def _answer(self, answer: Future[float], made: Future[tuple[float, float]]) -> None:
@@ -199,7 +219,7 @@ class SmartTurnModel:
             self._thinking = False
             if not failed:
                 _, self._takes_s = made.result()
-                if self._may_move:  # else nobody asks, and it would grow for ever
+                if self._may_move and not self._own_process:  # else nobody asks, and it would grow for ever
                     self._spent.append((self._clock(), self._takes_s))
             self._go_on()
         if failed:
@@ -237,13 +257,18 @@ class SmartTurnModel:
                 if error := warm.exception():
                     logger.error("No process for ends of turns, they stay in a thread: {}", type(error).__name__)
                     process.shutdown(wait=False)
+                    self._trusted_at = self._clock() + REST_S
                     return
                 if self._executor is not None:
                     self._executor.shutdown(wait=False)  # What it has been asked it still answers.
                 self._executor, self._own_process = process, True
                 logger.info("Ends of turns are found by a process of its own from now on")
-        elif self._may_move and not self._own_process and self._share > APART_SHARE:
-            self._may_move = False
+        elif (
+            self._may_move
+            and not self._own_process
+            and self._clock() >= self._trusted_at
+            and (self._wanted or self._share > APART_SHARE)
+        ):
             process = _process()
             self._next = process, process.submit(_probability, bytes(SAMPLE_RATE * 2))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pylibsrtp
-from aiortc import RTCRtpReceiver
+from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.codecs import CODECS
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpreceiver import StreamStatistics
@@ -53,6 +53,9 @@ MEDIA_PER_S, CONTROLS_PER_S = 500, 50
 MEDIA_BURST = 1_000
 """After a line has stood still, everything comes at once."""
 
+UNPROVEN_PER_S = 2_000
+"""Packets whose seal is looked at. Whoever forges the caller's address takes from this, and nothing from the caller."""
+
 MAX_SOURCES = 32
 """SSRCs that a caller may send from, control packets included: libsrtp keeps what it knows of each, and searches them
 one by one for every packet."""
@@ -65,6 +68,7 @@ dropped: Counter[str] = Counter()
 
 _CODECS, _STREAMS = "_RTCRtpReceiver__codecs", "_RTCRtpReceiver__remote_streams"
 _STOP_DECODER = "_RTCRtpReceiver__stop_decoder"
+_AGREED = "_codecs"
 
 
 class _Statistics(StreamStatistics):
@@ -128,6 +132,7 @@ class Receiver:
         self._gap: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._credit_s, self._credited_at = AHEAD_S, 0.0
+        self._unproven = TokenBucket(rate_per_s=UNPROVEN_PER_S, burst=2 * UNPROVEN_PER_S, clock=clock)
         self._media_packets = TokenBucket(rate_per_s=MEDIA_PER_S, burst=MEDIA_BURST, clock=clock)
         self._control_packets = TokenBucket(rate_per_s=CONTROLS_PER_S, burst=CONTROLS_PER_S, clock=clock)
         self._stumbled = False
@@ -151,11 +156,6 @@ class Receiver:
         self._credit_s, self._credited_at = AHEAD_S, self._clock()
         self._ice.media = self.receive
 
-    @property
-    def payload_type(self) -> int:
-        """The number that was agreed for Opus."""
-        return self._payload_types[0]
-
     def close(self) -> None:
         """Take nothing more."""
         for timer in (self._gap, self._idle):
@@ -178,15 +178,18 @@ class Receiver:
         if source not in self._sources and len(self._sources) >= MAX_SOURCES:
             dropped["sources"] += 1
             return False
-        if not (self._control_packets if control else self._media_packets).take():
+        if not self._unproven.take():
             dropped["flood"] += 1
             return False
         try:
             session = self._dtls._rx_srtp
             packet = session.unprotect_rtcp(data) if control else session.unprotect(data)
             self._sources.add(source)
-            take = self._control if control else self._media
-            take(packet)
+            if (self._control_packets if control else self._media_packets).take():
+                take = self._control if control else self._media
+                take(packet)
+            else:
+                dropped["flood"] += 1
             return True
         except pylibsrtp.Error:
             dropped["srtp"] += 1  # Forged, repeated or damaged.
@@ -326,6 +329,12 @@ class Receiver:
                 spawn(recipient._handle_rtcp_packet(packet), owner="RTCP")
 
 
+def payload_type_of(transceiver: RTCRtpTransceiver) -> int:
+    """The number that was agreed for Opus, also where the caller only listens."""
+    codecs = getattr(transceiver, _AGREED)
+    return next(codec.payloadType for codec in codecs if codec.name.lower() == "opus")
+
+
 def ask_for_fec() -> None:
     """Have every answer ask for in-band FEC (RFC 7587, section 6.1): browsers send none unasked."""
     for codec in CODECS["audio"]:
@@ -341,5 +350,6 @@ def verify() -> None:
     """
     methods = {name for name in vars(RTCRtpReceiver) if callable(getattr(RTCRtpReceiver, name))}
     missing = unset(RTCRtpReceiver, _CODECS, _STREAMS) + unset(RTCDtlsTransport, "_rx_srtp", "_rtp_router")
+    missing += unset(RTCRtpTransceiver, _AGREED)
     missing += [name for name in (_STOP_DECODER, "_handle_rtcp_packet") if name not in methods]
     require_fit("receiver of calls", "aiortc", missing=missing, file="agent/media/receiver.py")

@@ -135,6 +135,8 @@ class Sender:
     def finish(self) -> None:
         """What has been written is a whole: silence after it is not for want of sound."""
         self._finished = True
+        if self._timer is None and not self._buffer:  # it has run dry before
+            self._patience, self._sound_until_s = 0, None
 
     def drop(self) -> None:
         """Forget what has not been sent: the caller has interrupted."""

@@ -27,7 +27,7 @@ from pipecat.transports.smallwebrtc.transport import (
     SmallWebRTCTransport,
 )
 
-from agent.media.receiver import Receiver
+from agent.media.receiver import Receiver, payload_type_of
 from agent.media.sender import Sender
 from core.clock import monotonic_s
 from core.fit import require_fit, unset
@@ -80,7 +80,7 @@ class _Client(SmallWebRTCClient):
         transceiver: Any = connection.pc.getTransceivers()[0]
         self.receiver.listen(transceiver.receiver)
         self._sender = self._sender or Sender(self._out_sample_rate)
-        self._sender.speak(transceiver.sender, self.receiver.payload_type)
+        self._sender.speak(transceiver.sender, payload_type_of(transceiver))
         await self._callbacks.on_client_connected(connection)
 
 

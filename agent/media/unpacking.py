@@ -59,6 +59,8 @@ class Unpacker:
         samples = self._decoder.samples(piece.payload)
         missing = 0 if self._until is None else _signed(piece.timestamp - self._until) // _PER_SAMPLE // _STEP * _STEP
         lost = (piece.number - self._last_number - 1) & 0xFFFF
+        if lost:  # what was put in meanwhile stood for it
+            metrics.concealed_seconds.inc(self._idle / RATE)
         before = self._bridge(missing, piece, samples, lost=bool(lost)) if 0 < missing <= MAX_GAP else b""
         self._until = (piece.timestamp + samples * _PER_SAMPLE) & 0xFFFFFFFF
         self._last_number, self._idle = piece.number, 0
@@ -98,7 +100,7 @@ class Unpacker:
         copied = min(missing, samples)
         made_up = min(missing - copied, MADE_UP)
         silent = missing - copied - made_up
-        metrics.concealed_seconds.inc((made_up + copied) / RATE)
+        metrics.concealed_seconds.inc(missing / RATE)
         parts = [self._decoder.conceal(made_up)] if made_up else []
         return b"".join([*parts, bytes(silent * 2), self._decoder.recover(piece.payload, copied)])
 

@@ -28,6 +28,9 @@ class Alone:
         self._warming = await warm(self._parts)
         self._worker.begin()
 
+    def retire(self) -> None:
+        """Nothing: its worker ends with this process."""
+
     def look(self) -> None:
         """Nothing: its worker tells of this process."""
 

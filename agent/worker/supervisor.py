@@ -70,6 +70,7 @@ class Supervisor:
         self._listeners: list[asyncio.Task[None]] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
+        self._retired = False
         self.workers: list[RemoteWorker] = []
 
     async def open(self) -> None:
@@ -107,6 +108,10 @@ class Supervisor:
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
+    def retire(self) -> None:
+        """The server takes no more calls: a worker that ends from now on is not started anew."""
+        self._retired = True
+
     async def free(self) -> None:
         """Nothing: calls need nothing in this process."""
 
@@ -137,6 +142,8 @@ class Supervisor:
             level = "INFO" if code == 0 else "ERROR"
             logger.log(level, "Voice worker {} ended with {}; the next comes in {} s", worker.number, code, pause_s)
             await self._closing_within(pause_s)
+            if self._retired:
+                return
 
     async def _live(self, worker: RemoteWorker, up: asyncio.Future[bool]) -> int | None:
         """One process of a worker, from its start to its end; its exit code."""

@@ -146,7 +146,7 @@ class Sound:
     Attributes:
         late_packets: Speech that left more than a packet's length late.
         inserted_ms: Silence put into speech because its sound came too late.
-        concealed_ms: Callers' sound that was lost and made up.
+        concealed_ms: Callers' sound that was lost, and copied, made up or left silent.
         dropped_ms: Callers' sound that the recogniser did not keep up with.
         late_verdicts: Ends of turns that did not wait for Smart Turn.
         verdict_wait_ms: 95th percentile of how long the latest ends of turns waited for it.
@@ -308,6 +308,10 @@ class Crew(Protocol):
 
     async def open(self) -> None:
         """Get ready to carry calls; then they are taken."""
+        ...
+
+    def retire(self) -> None:
+        """The server takes no more calls: who ends from now on is not replaced."""
         ...
 
     async def close(self) -> None:

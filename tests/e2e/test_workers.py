@@ -69,6 +69,11 @@ async def workers(office: httpx.AsyncClient) -> list[dict[str, Any]]:
     return (await office.get("/api/v1/system")).json()["workers"]
 
 
+async def part_of(office: httpx.AsyncClient, worker: dict[str, Any]) -> dict[str, Any]:
+    parts = (await office.get("/api/v1/system")).json()["parts"]
+    return next(part for part in parts if part["name"] == f"voice worker {worker['number']}")
+
+
 async def replaced(office: httpx.AsyncClient, old: dict[str, Any]) -> None:
     """Wait until both workers carry calls again, and one that was is another process."""
     async with asyncio.timeout(90):
@@ -232,11 +237,15 @@ async def test_a_worker_that_hangs_is_replaced(crowd: Server, dial: Dial, office
     victim = (await workers(office))[0]
     os.kill(victim["pid"], signal.SIGSTOP)
     await until(lambda: crowd.health()["seats"] == 2, timeout_s=5)
+    assert crowd.health()["status"] == "degraded"
     third = await dial(crowd)
     assert node_of(crowd, third) == 2, "nobody is given to one that says nothing"
     assert await end_reason(crowd, first, timeout_s=40) == "server_lost"
     await replaced(office, victim)
     assert not second.ended.is_set()
+    async with asyncio.timeout(15):
+        while (part := await part_of(office, victim))["last_error"] is None or not part["ok"]:
+            await asyncio.sleep(0.5)
 
 
 async def test_a_worker_told_to_stop_lets_its_calls_end_and_is_replaced(

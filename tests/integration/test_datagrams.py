@@ -238,6 +238,16 @@ async def test_what_is_dropped_is_counted() -> None:
     assert (counted["empty"], counted["stranger"], counted["malformed"]) == (2, 3, 1)
 
 
+async def test_strangers_checks_cost_only_so_much() -> None:
+    before = datagrams.dropped["flood"]
+    async with talking(guarded=True) as here:
+        protocol, check = here.ice._protocols[0], bytes(Message(Method.BINDING, Class.REQUEST))
+        for port in range(1_000):
+            protocol.datagram_received(check, ("127.0.0.1", 20_000 + port))
+        await here.works()
+    assert datagrams.dropped["flood"] - before >= 1_000 - 3 * datagrams.STRANGERS_PER_S
+
+
 # The caller itself
 
 

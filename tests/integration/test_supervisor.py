@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.worker import supervisor
+from agent.worker.remote import RemoteWorker
 from agent.worker.supervisor import Supervisor
 from core import tasks
 from core.db import Database
@@ -86,3 +88,14 @@ async def test_secrets_are_neither_on_the_command_line_nor_in_the_environment(
         await supervised.open()
     assert "canary" not in told.read_text()
     assert "canary" in Path(f"{told}.orders").read_text()
+
+
+async def test_who_ends_while_the_server_drains_is_not_replaced(database: Database, own_folder: Path) -> None:
+    supervised = crew(database, "")
+    supervised._folder = own_folder
+    supervised.retire()
+    worker, came_up = RemoteWorker(1, own_folder / "1"), asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(20):
+        await supervised._keep(worker, came_up)
+    assert not came_up.result()
+    assert worker.restarts == 1

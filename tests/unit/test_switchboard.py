@@ -91,6 +91,10 @@ class Two:
 
     def __init__(self) -> None:
         self.workers: Sequence[Scripted] = (Scripted(1), Scripted(2))
+        self.retired = False
+
+    def retire(self) -> None:
+        self.retired = True
 
     async def open(self) -> None: ...
 
@@ -394,6 +398,7 @@ async def test_who_does_not_answer_is_left_out_of_what_all_are_asked() -> None:
     assert [text.text for text in await exchange.board.texts("ada")] == ["ada 2"]
     assert await exchange.board.figures() == {2: b"x 1\n"}
     await exchange.board.drain(timeout_s=3)
+    assert exchange.crew.retired, "nobody is started anew any more"
     assert exchange.first.heard == exchange.second.heard == [words.Drain(3)]
     with pytest.raises(ServerBusy, match="restarting"):
         exchange.board.promise(ADA, "banking")

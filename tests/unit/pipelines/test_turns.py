@@ -1,8 +1,10 @@
 """Voice activity and ends of turns, on real speech with the real models."""
 
 import asyncio
+import os
+import signal
 import wave
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.metrics.metrics import TurnMetricsData
 
-from pipelines.smart_turn import MAX_SAMPLES, NoVerdict, SmartTurnModel
+from pipelines.smart_turn import HUNG_S, MAX_SAMPLES, REST_S, NoVerdict, SmartTurnModel
 from pipelines.turns import MAX_CHUNKS, SmartTurnAnalyzer, late_verdicts
 from pipelines.voice import SileroVAD
 
@@ -146,6 +148,31 @@ async def test_many_verdicts_get_a_process_and_none_is_lost_on_the_way() -> None
                 verdicts += await asyncio.gather(*(asyncio.wrap_future(model.ask(samples)) for _ in range(3)))
         verdicts.append(await asyncio.wrap_future(model.ask(samples)))
         assert len({round(verdict, 3) for verdict in verdicts}) == 1
+    finally:
+        model.close()
+
+
+async def test_a_process_that_hangs_is_given_up_and_tried_again_later() -> None:
+    samples, now = np.frombuffer(speech("balance"), np.int16), 0.0
+    model = SmartTurnModel(own_process=True, clock=lambda: now)
+    try:
+        async with asyncio.timeout(90):
+            verdict = await asyncio.wrap_future(model.ask(samples))
+            assert isinstance(model._executor, ProcessPoolExecutor)
+            (process,) = model._executor._processes
+            os.kill(process, signal.SIGTERM)  # meant for the server, which still has calls
+            assert await asyncio.wrap_future(model.ask(samples)) == verdict
+            os.kill(process, signal.SIGSTOP)
+            lost = model.ask(samples)
+            now += HUNG_S + 1
+            after = model.ask(samples)
+            with pytest.raises(NoVerdict):
+                await asyncio.wrap_future(lost)
+            assert await asyncio.wrap_future(after) == pytest.approx(verdict, abs=1e-4)
+            assert not model.own_process
+            now += REST_S
+            while not model.own_process:
+                await asyncio.wrap_future(model.ask(samples))
     finally:
         model.close()
 

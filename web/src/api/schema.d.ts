@@ -3729,7 +3729,7 @@ export interface components {
         SoundOut: {
             /**
              * Concealed Ms
-             * @description Callers' sound that was lost and made up
+             * @description Callers' sound that was lost, and copied, made up or left silent
              */
             concealed_ms: number | null;
             /**

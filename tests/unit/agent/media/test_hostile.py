@@ -246,3 +246,16 @@ async def test_control_packets_beyond_the_limit_prove_nothing() -> None:
     forged = b"\x80\xc8\x00\x06" + bytes(40)
     assert not any(ear.receiver.receive(forged) for _ in range(200))
     ear.close()
+
+
+async def test_who_forges_the_callers_address_takes_nothing_from_them() -> None:
+    ear, (word, *_) = Ear(1), packets(1)
+    forged = ear.speaker.protected(rtp(9, word, ssrc=HOME))
+    assert forged is not None
+    before = ear.receiver._streams[HOME].packets_received
+    for number in range(MEDIA_BURST + 500):
+        ear.takes(forged[:-1] + bytes([forged[-1] ^ (number % 255 + 1)]), 0.0)
+    for _ in range(20):
+        ear.says(word, 0.0)
+    assert ear.receiver._streams[HOME].packets_received == before + 20
+    ear.close()

@@ -19,7 +19,7 @@ from agent import datagrams
 from agent.media import receiver as receiving
 from agent.media import sender as sending
 from agent.media.opus import carries_copy
-from agent.media.receiver import WINDOW_BYTES, Receiver
+from agent.media.receiver import WINDOW_BYTES, Receiver, payload_type_of
 from agent.media.sender import FRAME_S, HANGOVER_FRAMES, LOOK_AHEAD_S, Sender
 from agent.media.unpacking import RATE, RTP_HZ
 from tests.unit.agent.media.sound import HZ, packets, pitch, tone
@@ -70,12 +70,12 @@ class Line:
 
 
 @asynccontextmanager
-async def line() -> AsyncIterator[Line]:
+async def line(offered: str = "sendrecv") -> AsyncIterator[Line]:
     datagrams.install(loopback=True)
     receiving.ask_for_fec()
     config = RTCConfiguration(iceServers=[])
     theirs, ours = RTCPeerConnection(config), RTCPeerConnection(config)
-    theirs.addTransceiver("audio", direction="sendrecv")
+    theirs.addTransceiver("audio", direction=offered)
     windows: asyncio.Queue[bytes] = asyncio.Queue()
     sender = Sender(OUT_RATE)
     receiver = Receiver(windows.put_nowait, loss=sender.expect_loss)
@@ -98,7 +98,7 @@ async def line() -> AsyncIterator[Line]:
                 await asyncio.sleep(0.01)
         transceiver = ours.getTransceivers()[0]
         receiver.listen(transceiver.receiver)
-        sender.speak(transceiver.sender, receiver.payload_type)
+        sender.speak(transceiver.sender, payload_type_of(transceiver))
         yield made
     finally:
         sender.close()
@@ -232,6 +232,15 @@ async def test_what_is_spoken_arrives_at_its_pace_and_with_its_time() -> None:
         assert numbers == list(range(20))
         assert arrived[-1][0] - arrived[0][0] > 19 * FRAME_S - 0.01
         assert [packet.marker for _, packet in arrived] == [1] + [0] * 19
+
+
+async def test_who_only_listens_hears() -> None:
+    async with line("recvonly") as call:
+        call.sender.write(bytes(OUT_RATE // 5 * 2))
+        async with asyncio.timeout(5):
+            while not call.arrived:
+                await asyncio.sleep(0.01)
+        assert call.arrived[0][1].payload_type == 96
 
 
 async def test_room_is_given_ahead_of_sending() -> None:

@@ -74,3 +74,14 @@ async def test_silence_after_an_interruption_does_not_count() -> None:
     line.pass_frames(50)
     line.say(FRAME_S)
     assert line.inserted_ms == 0
+
+
+async def test_silence_after_speech_that_was_told_to_be_whole_only_later_does_not_count() -> None:
+    line = Line()
+    line.say(2 * FRAME_S)
+    line.pass_frames(HANGOVER_FRAMES + 20)
+    assert line.sender._timer is None
+    line.sender.finish()
+    line.pass_frames(50)
+    line.say(FRAME_S)
+    assert line.inserted_ms == 0

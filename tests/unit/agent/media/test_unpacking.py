@@ -51,13 +51,14 @@ def test_silence_that_was_not_sent_is_silence() -> None:
 
 
 def test_what_was_put_in_as_time_passed_is_not_put_in_again() -> None:
-    unpacker = Unpacker()
+    unpacker, before = Unpacker(), metrics.concealed_seconds._value.get()
     sent = pieces(30)
     unpacker.take(sent[0])
     idle = b"".join(unpacker.idle(480) for _ in range(10))
     heard = unpacker.take(sent[20])
     assert seconds(idle) == 0.3
     assert seconds(heard) == 0.1, "19 packets were missing, 15 of them had been filled"
+    assert round(metrics.concealed_seconds._value.get() - before, 3) == 0.38
 
 
 def test_a_leap_in_time_is_not_filled() -> None:
