@@ -244,7 +244,7 @@ async def test_a_worker_that_hangs_is_replaced(crowd: Server, dial: Dial, office
     await replaced(office, victim)
     assert not second.ended.is_set()
     async with asyncio.timeout(15):
-        while (part := await part_of(office, victim))["last_error"] is None or not part["ok"]:
+        while (part := await part_of(office, victim))["last_error"] is None or part["state"] != "ok":
             await asyncio.sleep(0.5)
 
 
