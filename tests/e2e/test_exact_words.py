@@ -17,7 +17,8 @@ from tests.e2e.conftest import AUDIO, Dial, end_reason
 from tests.e2e.test_call import greeted
 from tests.servers import Server
 
-WORD_S = 0.25
+# Slow enough that the answer of thirteen words lasts well beyond the latest interruption.
+WORD_S = 0.35
 
 
 async def steadily(text: str, language: str, sample_rate: int) -> AsyncIterator[Chunk]:
