@@ -12,10 +12,11 @@ import math
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,31 @@ class Classifier:
         self._threshold = threshold
         self.literals = literals
 
+    def as_arrays(self) -> tuple[Mapping[str, Any], Matrix]:
+        """All it consists of: what JSON can hold, and the weights."""
+        told = {
+            "intents": self._intents,
+            "features": self._space.features,
+            "rarities": self._space.rarities,
+            "threshold": self._threshold,
+            "literals": sorted(self.literals),
+        }
+        return told, self._weights
+
+    @classmethod
+    def of_arrays(cls, told: Mapping[str, Any], weights: Matrix) -> Classifier:
+        """Of what `as_arrays` gave.
+
+        Raises: KeyError, TypeError or ValueError for anything else.
+        """
+        space = _Space(told["features"], told["rarities"])
+        if weights.shape != (len(told["features"]) + 1, len(told["intents"])) or len(space.rarities) + 1 != len(
+            weights
+        ):
+            raise ValueError("not the weights of these intents and features")
+        literals = frozenset(tuple(words) for words in told["literals"])
+        return cls(told["intents"], space, weights, float(told["threshold"]), literals)
+
     def rank(self, words: Sequence[str]) -> list[Guess]:
         """All intents, clearest first.
 
@@ -106,7 +132,7 @@ class Classifier:
 
 
 def train(phrases: Phrases, *, seed: int = 0) -> Classifier:
-    """Make the classifier of an agent type; about a second of processor time, so not on the event loop.
+    """Make the classifier of an agent type; some seconds of processor time, so not on the event loop.
 
     Args:
         phrases: The agent type's declarations. `EVERYDAY` and `ELSEWHERE` are added; an everyday intent the agent type
@@ -125,7 +151,7 @@ def train(phrases: Phrases, *, seed: int = 0) -> Classifier:
     ]
     samples = [example for example, _ in drawn]
     rows = [_features(ear.tagged(_roughen(words_of(example.text), rng))) for example in samples]
-    space = _Space(rows)
+    space = _Space.of_rows(rows)
     design = space.matrix(rows)
     intents = sorted({example.intent for example in samples})
     labels = np.array([intents.index(example.intent) for example in samples])
@@ -141,15 +167,15 @@ _kept: list[tuple[Phrases, Classifier]] = []
 _training = threading.Lock()
 
 
-async def trained(phrases: Phrases) -> Classifier:
+async def trained(phrases: Phrases, make: Callable[[Phrases], Classifier] = train) -> Classifier:
     """The classifier of an agent type, made in a thread when first asked for and kept from then on."""
-    return _known(phrases) or await asyncio.to_thread(_train_once, phrases)
+    return _known(phrases) or await asyncio.to_thread(_make_once, phrases, make)
 
 
-def _train_once(phrases: Phrases) -> Classifier:
+def _make_once(phrases: Phrases, make: Callable[[Phrases], Classifier]) -> Classifier:
     with _training:
         if (classifier := _known(phrases)) is None:
-            classifier = train(phrases)
+            classifier = make(phrases)
             _kept.append((phrases, classifier))
             del _kept[:-_KEPT_CLASSIFIERS]
         return classifier
@@ -232,14 +258,19 @@ def _letters(word: str) -> tuple[str, ...]:
 class _Space:
     """The features met often enough, each with its column and its weight by rarity; both halves have length one."""
 
-    def __init__(self, rows: Sequence[Features]) -> None:
+    def __init__(self, features: Sequence[str], rarities: Sequence[float]) -> None:
+        self.features = features
+        self.rarities = rarities
+        self._columns = {feature: column for column, feature in enumerate(features)}
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Features]) -> _Space:
         met: Counter[str] = Counter()
         for whole, letters in rows:
             met.update(whole.keys())
             met.update(letters.keys())
         kept = [feature for feature, count in met.most_common(_FEATURES) if count > 1]
-        self._columns = {feature: column for column, feature in enumerate(kept)}
-        self._weights = [math.log(len(rows) / met[feature]) + 1 for feature in kept]
+        return cls(kept, [math.log(len(rows) / met[feature]) + 1 for feature in kept])
 
     def row(self, features: Features) -> tuple[Columns, Matrix]:
         """Columns and values of one sentence; unknown features make the known ones count for less."""
@@ -249,7 +280,7 @@ class _Space:
             here = {
                 column: count for feature, count in half.items() if (column := self._columns.get(feature)) is not None
             }
-            weighed = [(1 + math.log(count)) * self._weights[column] for column, count in here.items()]
+            weighed = [(1 + math.log(count)) * self.rarities[column] for column, count in here.items()]
             unknown = (len(half) - len(here)) * _RARE_WEIGHT**2
             length = math.sqrt(sum(value * value for value in weighed) + unknown) or 1.0
             columns += here

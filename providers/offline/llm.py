@@ -13,6 +13,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 from pipecat.adapters.llm.base_llm_adapter import BaseLLMAdapter
@@ -45,6 +46,7 @@ from providers.base import Brief, Kind, Readiness, only_english
 from providers.offline.dialogue import UNCLEAR, Act, Call, Dialogue, Memory
 from providers.offline.espeak import DEFAULT_RATE_WPM, MAX_RATE_WPM, MIN_RATE_WPM
 from providers.offline.intents import trained
+from providers.offline.shelf import fetch
 from providers.phrases import Value
 
 RATE_STEP_WPM = 30
@@ -79,10 +81,10 @@ def check_language(settings: Settings, tag: str) -> None:  # noqa: ARG001 - the 
     only_english(tag, "The offline language rules do not understand")
 
 
-async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:  # noqa: ARG001 - the contract of a vendor file
-    """Train the classifier of every agent type."""
+async def warm(settings: Settings, briefs: Sequence[Brief]) -> None:
+    """Have the classifier of every agent type, trained here or at an earlier start."""
     for brief in briefs:
-        await trained(brief.phrases)
+        await trained(brief.phrases, partial(fetch, folder=settings.data_dir / "cache"))
 
 
 @dataclass
